@@ -3,17 +3,18 @@
 import logging
 import math
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Container, Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from typing import Protocol
 
 from quantcloud.backends.base import Backend
 from quantcloud.backends.sweeps import methods_of
-from quantcloud.backends.widest import widest_circuit
 from quantcloud.circuits.analysis import Analysis
+from quantcloud.circuits.limits import MAX_QUBITS
 from quantcloud.domain.account import MonthlyLimits
 from quantcloud.domain.backend import BackendInfo, BackendStatus
-from quantcloud.domain.execution import RunOptions, is_short
+from quantcloud.domain.execution import NO_OPTIONS, RunOptions
 from quantcloud.domain.job import Job
 from quantcloud.domain.sweep import Sweep
 from quantcloud.domain.value_object import value_object
@@ -23,12 +24,30 @@ from quantcloud.routing.router import Decision, Offer, choose
 from quantcloud.routing.scores import Weights
 from quantcloud.telemetry import metrics
 
-# Once the model has learnt from this many runs of a method, it learns from a short run only if this
-# many seconds have passed since the last.
-_MANY_RUNS = 32
-_LEARN_SECONDS = 0.02
-
 _log = logging.getLogger(__name__)
+
+# One Clifford gate and a measurement on each qubit, without entanglement: every method's easiest
+# circuit.
+_EASIEST = Analysis(
+    num_qubits=1,
+    num_clbits=1,
+    circuit_depth=2,
+    gate_count=2,
+    operation_count=2,
+    two_qubit_gate_count=0,
+    gate_counts={"h": 1, "measure": 1},
+    is_clifford=True,
+    has_mid_circuit=False,
+    measures_all=False,
+    gates_by_kind={"dense": 1},
+    interaction_pairs=0,
+    interaction_degree=0,
+    interaction_reach=0,
+    entanglement_bits=0,
+    chain_rank_bits=0,
+    chain_gates=0,
+    chain_cubes=0.0,
+)
 
 
 class QueueStatistics(Protocol):
@@ -84,8 +103,6 @@ class Fleet:
         self._backends = backends
         self.infos = tuple([backend.info for backend in backends.values()])
         self.has_metered = any(info.cost_per_shot or not info.is_simulator for info in self.infos)
-        # The offers of backends that a job excludes by asking for another.
-        self._excluded = {name: Offer(each.info, ()) for name, each in backends.items()}
         self._memory_limit = memory_limit
         self._memory_limits = memory_limits or {}
         self._weights = weights or Weights()
@@ -95,8 +112,6 @@ class Fleet:
         self._offline_reason = offline_reason or offline_reasons(backends).get
         # By backend and memory limit.
         self._widest: dict[tuple[str, int], int] = {}
-        # By backend and method: the number of runs learnt from, and the time of the last.
-        self._learnt: dict[tuple[str, str], tuple[int, float]] = {}
 
     def info(self, name: str) -> BackendInfo | None:
         backend = self._backends.get(name)
@@ -140,7 +155,7 @@ class Fleet:
         offers = [
             self._offer(job, analysis, backend, figures, sweep, inline=inline, threads=threads)
             if job.requested_backend in {None, name}
-            else self._excluded[name]
+            else Offer(backend.info, ())
             for name, backend in self._backends.items()
         ]
         return choose(
@@ -158,19 +173,14 @@ class Fleet:
     ) -> None:
         """Learn that a run took `seconds`; `at_least` says that it was stopped at that time.
 
-        `method` is what `uncorrected` returned for it. After many runs of a method, some short ones
-        are skipped.
+        `method` is what `uncorrected` returned for it.
         """
-        if seconds > 0 and backend in self._backends:
+        if backend not in self._backends:
+            return
+        if seconds > 0:
             ratio = metrics.PREDICTION_RATIO.labels(backend, method.name)
             ratio.observe(method.seconds / seconds)
-        kind, now = (backend, method.name), time.monotonic()
-        number, last = self._learnt.get(kind, (0, 0.0))
-        if is_short(seconds) and number >= _MANY_RUNS and now < last + _LEARN_SECONDS:
-            return
-        if backend in self._backends:
-            self._learnt[kind] = number + 1, now
-            self._model.learn(backend, method, seconds, at_least=at_least)
+        self._model.learn(backend, method, seconds, at_least=at_least)
 
     def _offer(
         self,
@@ -224,11 +234,25 @@ def _offline_reason(name: str, backend: Backend) -> str | None:
 
 
 def _widest_circuit(backend: Backend, memory_limit: int) -> int:
-    try:
-        return widest_circuit(backend, memory_limit)
-    except Exception:  # noqa: BLE001  # a package may raise anything
-        _log.exception("backend %s failed to list its methods", backend.info.name)
-        return 0
+    """Return the most qubits of a circuit that `backend` runs within `memory_limit` bytes."""
+    widths = range(1, MAX_QUBITS + 1)
+    return bisect_left(widths, 1, key=lambda width: not _runs(backend, width, memory_limit))
+
+
+def _runs(backend: Backend, width: int, memory_limit: int) -> bool:
+    analysis = replace(
+        _EASIEST,
+        num_qubits=width,
+        num_clbits=width,
+        gate_count=2 * width,
+        operation_count=2 * width,
+        gate_counts={"h": width, "measure": width},
+        gates_by_kind={"dense": width},
+    )
+    methods = _methods(backend, analysis, 1, NO_OPTIONS, None)
+    return not isinstance(methods, Refusal) and any(
+        method.memory_bytes <= memory_limit for method in methods
+    )
 
 
 def _methods(

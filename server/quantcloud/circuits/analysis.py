@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from quantcloud.circuits.algorithms import MAX_OPERATIONS, algorithm
 from quantcloud.circuits.certain import decided
+from quantcloud.circuits.classical import logic_gates
 from quantcloud.circuits.content import TooMuchError, content, counted
 from quantcloud.circuits.expand import expanded, standard_calls, with_measurements
 from quantcloud.circuits.gates import STANDARD_GATES, is_clifford
@@ -38,7 +39,8 @@ class Analysis:
     as gates followed by one measurement: an operation acts on a qubit or a bit after its
     measurement, a qubit is reset after an operation acted on it, or there is a condition; and the
     outcome is not certain before the run (`certain`). `has_control` says that the circuit has
-    variables or loops during a run; its figures then count each loop once.
+    variables or loops during a run; its figures then count each loop once, and `logic_gates` is
+    about how many operations on single bits its assignments and the ends of its loops take.
 
     `branching_count` is the number of measurements and resets that later operations depend on and
     whose outcomes are not certain. Noise makes more outcomes uncertain: `of_run` returns these two
@@ -86,6 +88,7 @@ class Analysis:
     has_conditions: bool = False
     collapses_conditionally: bool = False
     inputs: tuple[Input, ...] = ()
+    logic_gates: int = 0
 
     def of_run(self, *, noisy: bool) -> "Analysis":
         """Return the figures of the circuit for a run with or without noise."""
@@ -98,6 +101,8 @@ class Analysis:
         )
 
 
+# The logic gates that count the rounds of a loop.
+_ROUND_GATES = 150
 _NOT_GATES = frozenset({"measure", "reset", "barrier", "delay"}) | CONTROL
 # Operations that change no outcome without noise.
 _IDLE = frozenset({"barrier", "delay"}) | CONTROL
@@ -180,6 +185,7 @@ def analyse(circuit: Circuit) -> Analysis:
         has_conditions=bool(conditional),
         collapses_conditionally=not conditional.isdisjoint(("measure", "reset")),
         inputs=circuit.inputs,
+        logic_gates=_logic_gates(circuit) if has_control else 0,
     )
 
 
@@ -224,6 +230,13 @@ def _expanded_counts(
             gate = STANDARD_GATES.get(name)
             two_qubit += count if gate is not None and gate.num_qubits > 1 else 0
     return operations, two_qubit
+
+
+def _logic_gates(circuit: Circuit) -> int:
+    gates = [logic_gates(each) for each in circuit.assignments]
+    assigned = [int(each.params[0]) for each in circuit.operations if each.name == "assign"]
+    loops = sum([each.name == "while" for each in circuit.operations])
+    return sum(map(gates.__getitem__, assigned)) + _ROUND_GATES * loops
 
 
 def _depth(circuit: Circuit) -> int:

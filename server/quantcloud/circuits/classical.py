@@ -100,6 +100,41 @@ def _applied(item: Apply, stack: list[int]) -> int:
     return wrapped(int(value), item.size, signed=item.signed)
 
 
+# How many logic gates a bit of an operator's operands takes, at most; of a product, each two bits.
+_GATES_PER_BIT: Final[Mapping[str, int]] = {
+    CAST: 0,
+    **dict.fromkeys(("!", "~", "&&", "||", "&", "|", "^", "==", "!="), 2),
+    **dict.fromkeys((NEGATE, "+", "-", "<", "<=", ">", ">=", POPCOUNT), 7),
+    **dict.fromkeys(("*", "/", "%"), 16),
+    **dict.fromkeys(("<<", ">>"), 32),
+}
+_PRODUCTS: Final = frozenset({"*", "/", "%"})
+_SHIFTS: Final = frozenset({"<<", ">>"})
+
+
+def logic_gates(assignment: Assignment) -> int:
+    """Return about how many gates of single bits compute an assignment, at most."""
+    total = 5 * assignment.size
+    sizes: list[int] = []
+    before: int | Bits | Apply = 0
+    for item in assignment.formula:
+        if isinstance(item, Bits):
+            sizes.append(item.size)
+        elif isinstance(item, int):
+            sizes.append(item.bit_length() + 1)
+        else:
+            right = sizes.pop()
+            left = sizes.pop() if item.symbol in BINARY else right
+            wide = max(left, right)
+            if not (item.symbol in _SHIFTS and isinstance(before, int)):
+                length = left * right if item.symbol in _PRODUCTS else wide
+                total += _GATES_PER_BIT[item.symbol] * length
+            natural = {"*": left + right, "<<": item.size}.get(item.symbol, wide + 1)
+            sizes.append(min(item.size, natural))
+        before = item
+    return total
+
+
 def assigned(assignment: Assignment, bits: int) -> int:
     """Return the classical bits after an assignment."""
     offset, size, formula = assignment

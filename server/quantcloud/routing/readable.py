@@ -1,18 +1,18 @@
 """Formats sizes and durations for people."""
 
-_BINARY = 1024
+_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 _SHORT = 1e-3
 _MINUTES_FROM = 120
 _MINUTE = 60
 
 
-def binary_size(count: float) -> str:
+def binary_size(count: int) -> str:
     """Return a number of bytes in binary units: 1536 is '1.5 KiB'."""
-    for unit in ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"):
-        if count < _BINARY:
-            return f"{count:.4g} {unit}"
-        count /= _BINARY
-    return f"{count:.4g} ZiB"
+    if count >> 10 * len(_UNITS):
+        return f"2**{count.bit_length() - 1} bytes"
+    rank = max(0, (count.bit_length() - 1) // 10)
+    size = count / (1 << 10 * rank)
+    return f"{size:.0f} {_UNITS[rank]}" if size >= 100 else f"{size:.3g} {_UNITS[rank]}"  # noqa: PLR2004 - three digits
 
 
 def duration(seconds: float) -> str:

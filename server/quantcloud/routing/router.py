@@ -8,7 +8,6 @@ balanced score, then by name, so the same input gives the same choice.
 import math
 from collections.abc import Mapping, Sequence
 from enum import Enum
-from functools import lru_cache
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -60,15 +59,17 @@ class Placement(Enum):
 
 @value_object
 class Decision:
-    """The chosen candidate, one sentence why, and all candidates, best first, rejected last.
-
-    `placement` says where it runs.
-    """
+    """The chosen candidate, one sentence why, and all candidates, best first, rejected last."""
 
     chosen: Candidate | None
     reason: str
     candidates: Sequence[Candidate]
-    placement: Placement = Placement.WORKER
+
+    @property
+    def placement(self) -> Placement:
+        """Where the circuit runs."""
+        method = self.chosen and self.chosen.method
+        return Placement.INLINE if method and method.inline else Placement.WORKER
 
 
 MAX_OVERRUN = 10
@@ -98,7 +99,8 @@ def choose(
     rejected: list[Candidate] = []
     for offer in offers:
         if job.requested_backend not in {None, offer.info.name}:
-            rejected.append(_not_requested(offer.info.name, job.requested_backend or ""))
+            reason = f"the request names {job.requested_backend}"
+            rejected.append(Candidate(offer.info.name, rejection=reason, asked=False))
             continue
         cost = offer.info.cost_per_shot * job.shots * (job.points or 1)
         found = _admit(job, offer, cost, offer.memory_limit or memory_limit, left)
@@ -110,16 +112,8 @@ def choose(
     ranked = _ranked(job.optimize_for, admitted, weights)
     chosen = ranked[0] if ranked else None
     rejected.sort(key=_first)
-    inline = chosen is not None and chosen.method is not None and chosen.method.inline
-    placement = Placement.INLINE if inline else Placement.WORKER
     reason = _reason(job, chosen, len(ranked), time_limit)
-    return Decision(chosen, reason, (*ranked, *rejected), placement)
-
-
-@lru_cache
-def _not_requested(backend: str, named: str) -> Candidate:
-    """Return the rejection of a backend because the request names another."""
-    return Candidate(backend, rejection=f"the request names {named}", asked=False)
+    return Decision(chosen, reason, (*ranked, *rejected))
 
 
 def _admit(
@@ -209,26 +203,14 @@ def _ranked(
     ranked: list[tuple[tuple[float, float, str], Candidate]] = []
     for (offer, cost, _), method, end in zip(admitted, chosen, completions, strict=True):
         info = offer.info
-        found = _scores(offer, cost, method, weights, end=end, fastest=fastest)
+        metered = info.is_simulator
+        found = scores(method, weights, end, fastest, cost_usd=cost, metered=metered)
         score = found.of(target)
         wait = waiting(method, offer.wait_seconds)
         candidate = Candidate(info.name, None, method, score, found, cost, wait)
         ranked.append(((-score, -found.balanced, info.name), candidate))
     ranked.sort(key=_first)
     return [candidate for _, candidate in ranked]
-
-
-def _scores(
-    offer: Offer, cost: float, method: Method, weights: Weights, *, end: float, fastest: float
-) -> Scores:
-    return scores(
-        method,
-        weights,
-        completion=end,
-        fastest=fastest,
-        cost_usd=cost,
-        metered=offer.info.is_simulator,
-    )
 
 
 def _best(
@@ -250,7 +232,8 @@ def _best(
     fastest = min(ends)
 
     def merit(place: int) -> tuple[float, float]:
-        found = _scores(offer, cost, stated[place], weights, end=ends[place], fastest=fastest)
+        method, metered = stated[place], offer.info.is_simulator
+        found = scores(method, weights, ends[place], fastest, cost_usd=cost, metered=metered)
         return found.of(target), found.balanced
 
     return methods[max(range(len(methods)), key=merit)]

@@ -67,9 +67,9 @@ def completion(method: Method, wait_seconds: float) -> float:
 def scores(
     method: Method,
     weights: Weights,
-    *,
     completion: float,
     fastest: float,
+    *,
     cost_usd: float,
     metered: bool,
 ) -> Scores:

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Final, NamedTuple, Protocol
 
 from quantcloud.aio.retry import retrying
-from quantcloud.backends.point_sizes import point_bytes
+from quantcloud.backends.result_sizes import point_bytes
 from quantcloud.backends.runs import progress_of
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.execution import Execution, Outcome

@@ -8,8 +8,8 @@ from datetime import datetime
 from quantcloud.aio import offload
 from quantcloud.auth.principal import Principal
 from quantcloud.backends.fleet import Fleet, QueueFigures
+from quantcloud.backends.result_sizes import check_result_size
 from quantcloud.backends.runs import progress_of
-from quantcloud.backends.simulation.sizes import check_result_size
 from quantcloud.circuits import Circuit
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.account import MonthlyUsage, Tier, TierLimits

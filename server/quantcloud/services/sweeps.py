@@ -6,15 +6,14 @@ from typing import Final
 
 from quantcloud.aio import offload
 from quantcloud.aio.offload import Work
-from quantcloud.backends.point_sizes import point_bytes
-from quantcloud.backends.simulation.costs import readable_bytes
-from quantcloud.backends.simulation.sizes import MAX_RESULT_BYTES
+from quantcloud.backends.result_sizes import MAX_RESULT_BYTES, point_bytes
 from quantcloud.backends.simulation.sweep.groups import shots_needed
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.execution import RunOptions
 from quantcloud.domain.points import MAX_SWEEP_BYTES
 from quantcloud.domain.sweep import Observable, Parameter, Sweep, Term
+from quantcloud.routing.readable import binary_size
 from quantcloud.services.submission import Submission
 from quantcloud.services.sweep_wanted import (
     KEPT,
@@ -261,9 +260,9 @@ def check_sweep_size(sweep: Sweep, analysis: Analysis, shots: int) -> None:
             field = name
     raise InvalidArgument(
         field,
-        f"makes results of {readable_bytes(total)}, {readable_bytes(each)} for each of "
-        f"{sweep.points} points; the limits are {readable_bytes(MAX_SWEEP_BYTES)} for all points "
-        f"and {readable_bytes(MAX_RESULT_BYTES)} for one",
+        f"makes results of {binary_size(total)}, {binary_size(each)} for each of "
+        f"{sweep.points} points; the limits are {binary_size(MAX_SWEEP_BYTES)} for all points "
+        f"and {binary_size(MAX_RESULT_BYTES)} for one",
         reason="RESULT_TOO_LARGE",
         metadata={"predicted_bytes": str(total), "maximum_bytes": str(MAX_SWEEP_BYTES)},
     )

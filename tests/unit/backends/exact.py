@@ -191,10 +191,16 @@ def _axes(qubit, width):
     return high, 2, low, high, 2, low
 
 
+def with_header(source: str) -> str:
+    """Return a program: `source` is one of OpenQASM 3, or statements of OpenQASM 2."""
+    if source.startswith("OPENQASM 3"):
+        return source
+    return 'OPENQASM 2.0;\ninclude "qelib1.inc";\n' + source
+
+
 def read(source: str) -> Circuit:
     """Parse a circuit into the form that executors take."""
-    header = 'OPENQASM 2.0;\ninclude "qelib1.inc";\n'
-    return expanded(with_measurements(parse(header + source)))
+    return expanded(with_measurements(parse(with_header(source))))
 
 
 def run(executor: Executor, method: str, circuit, shots=1024, seed=11, **options) -> Outcome:

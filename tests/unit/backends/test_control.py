@@ -7,6 +7,7 @@ import pytest
 from quantcloud.backends.aer.backend import CPU, GPU
 from quantcloud.backends.base import Backend, Executor
 from quantcloud.backends.cirq.backend import BACKEND as CIRQ
+from quantcloud.backends.fleet import Fleet, QueueFigures
 from quantcloud.backends.local.backend import BACKEND as LOCAL
 from quantcloud.backends.pennylane.backend import BACKEND as PENNYLANE
 from quantcloud.circuits import analyse, expanded, with_measurements
@@ -16,6 +17,7 @@ from quantcloud.domain.errors import CircuitError
 from quantcloud.domain.execution import Execution, Noise, RunOptions
 from quantcloud.openqasm import parse
 from quantcloud.routing.method import Refusal
+from support.jobs import unrouted
 
 HEADER = 'OPENQASM 3.0; include "stdgates.inc"; qubit[3] q; bit[4] c; '
 SHOTS = 600
@@ -232,6 +234,38 @@ def test_noise_acts_in_loops():
     options = RunOptions(noise=Noise(depolarizing_1q=0.5, readout=0.0))
     counts = run(CPU, source, options=options)
     assert_distributed(counts, {"0011": 3 / 4, "0010": 1 / 4})
+
+
+def test_measured_bits_are_misread_in_loops():
+    source = HEADER + "while (c[1] == 0) { c[0] = measure q[0]; c[1] = 1; } c[2] = c[0];"
+    options = RunOptions(noise=Noise(readout=0.25))
+    counts = run(CPU, source, options=options)
+    assert_distributed(counts, {"0111": 1 / 4, "0010": 3 / 4})
+    counts = run(CPU, HEADER + "h q[0]; c[0] = measure q[0]; c[3] = c[0] || c[1];", options=options)
+    assert_distributed(counts, {"0000": 1 / 2, "1001": 1 / 2})
+
+
+@RUNNERS
+def test_a_loop_of_thousands_of_rounds_runs(backend: Backend):
+    source = HEADER + (
+        "for int i in [1:4000] { ry(0.1) q[0]; c[0] = measure q[0]; if (c[0]) { break; } }"
+    )
+    assert run(backend, source, shots=20) == {"0001": 20}
+
+
+def test_too_many_variables_go_to_a_backend_that_computes_them():
+    source = HEADER + (
+        "int[32] n = 1; for int i in [1:1000] "
+        "{ h q[0]; c[0] = measure q[0]; if (c[0]) { n = n * n + i; } } c[1] = n == 5;"
+    )
+    analysis = analyse(parse(source))
+    refusal = CPU.methods(analysis, 100, RunOptions())
+    assert isinstance(refusal, Refusal)
+    assert "write fewer rounds of loops, smaller integers or fewer products" in refusal.reason
+    fleet = Fleet({"aer_simulator": CPU, "local_simulator": LOCAL}, memory_limit=1 << 34)
+    chosen = fleet.decide(unrouted(), analysis, QueueFigures()).chosen
+    assert chosen is not None
+    assert chosen.backend == "local_simulator"
 
 
 @pytest.mark.parametrize("backend", [CIRQ, PENNYLANE, GPU])

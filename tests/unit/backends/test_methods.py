@@ -16,12 +16,12 @@ from quantcloud.backends.base import installed_backends
 from quantcloud.backends.cirq import backend as cirq
 from quantcloud.backends.local import backend as local
 from quantcloud.backends.pennylane import backend as pennylane
-from quantcloud.backends.simulation.costs import histories, readable_bytes
+from quantcloud.backends.simulation.costs import histories
 from quantcloud.circuits import analyse
 from quantcloud.domain.execution import Noise, RunOptions
 from quantcloud.openqasm import parse
 from quantcloud.routing.method import Refusal
-from unit.backends.exact import read, run
+from unit.backends.exact import read, run, with_header
 
 SHOTS = 1024
 TESTS = Path(__file__).parents[2]
@@ -42,9 +42,7 @@ def ghz(num_qubits):
 
 
 def methods(backend, source, options=PLAIN, shots=SHOTS):
-    return backend.methods(
-        analyse(parse(f'OPENQASM 2.0; include "qelib1.inc"; {source}')), shots, options
-    )
+    return backend.methods(analyse(parse(with_header(source))), shots, options)
 
 
 def names(offer):
@@ -150,7 +148,7 @@ def test_predictions_grow_with_the_circuit():
 
 def test_histories_count_mid_circuit_measurements():
     def of(source):
-        return histories(analyse(parse(f'OPENQASM 2.0; include "qelib1.inc"; {source}')), 1000)
+        return histories(analyse(parse(with_header(source))), 1000)
 
     assert of(ghz(3)) == 1
     assert of("qreg q[1]; creg c[2]; h q[0]; measure q[0]->c[0]; h q[0]; measure q[0]->c[1];") == 2
@@ -171,23 +169,6 @@ def test_libraries_without_conditional_measurements_refuse_them(backend, operati
         "aer_simulator do"
     )
     assert names(methods(backend, f"{start} x q[1]; measure q[1] -> c[1];")) == {"statevector"}
-
-
-@pytest.mark.parametrize(
-    ("amount", "text"),
-    [
-        (16, "16 bytes"),
-        (1536, "1.5 KiB"),
-        (16 << 25, "512 MiB"),
-        (1023 << 20, "1023 MiB"),
-        (16 << 34, "256 GiB"),
-        (0, "0 bytes"),
-        (16 << 60, "16 EiB"),
-        (16 << 5001, "2**5005 bytes"),
-    ],
-)
-def test_sizes_are_readable(amount, text):
-    assert readable_bytes(amount) == text
 
 
 @pytest.mark.parametrize(
@@ -282,15 +263,17 @@ def test_each_repeated_measurement_takes_memory():
 TAKEN = """
 import sys
 from quantcloud.backends.base import installed_backends
-from unit.backends.exact import read, run
-from unit.backends.test_methods import EVERY_NOISE, peak, rotations
+from unit.backends.exact import read, run, with_header
+from unit.backends import test_methods
+from unit.backends.test_methods import EVERY_NOISE, peak
 
 backend, method, gates, noisy = sys.argv[1], sys.argv[2], int(sys.argv[3]), bool(sys.argv[4])
+source = getattr(test_methods, sys.argv[5])
 executor = installed_backends()[backend].executor()
 noise = EVERY_NOISE if noisy else None
-run(executor, method, read(rotations(4)), 20, noise=noise)
+run(executor, method, read(source(4)), 20, noise=noise)
 before = peak()
-run(executor, method, read(rotations(gates)), 20, noise=noise)
+run(executor, method, read(source(gates)), 20, noise=noise)
 print(peak() - before)
 """
 EVERY_NOISE = Noise(1e-4, 1e-4, 1e-3, 50.0, 30.0)
@@ -305,6 +288,14 @@ def peak():
 def rotations(gates):
     turned = "".join(f"rzz({0.1 + place / gates}) q[0],q[1];" for place in range(gates))
     return f"qreg q[2]; creg c[2]; {turned} measure q -> c;"
+
+
+def rounds(number):
+    return (
+        'OPENQASM 3.0; include "stdgates.inc"; qubit[1] q; bit[1] c; '
+        f"for int i in [1:{number}] {{ ry(0.001) q[0]; c[0] = measure q[0]; "
+        "if (c[0]) { break; } }"
+    )
 
 
 @pytest.mark.slow
@@ -323,9 +314,20 @@ def rotations(gates):
     ],
 )
 def test_gates_take_no_more_memory_than_predicted(backend, method, gates, noise):
-    offer = methods(backend, rotations(gates), RunOptions(noise=noise), shots=20)
+    assert_predicted(backend, method, gates, noise, rotations)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc/self/status")
+def test_rounds_of_a_loop_take_no_more_memory_than_predicted():
+    assert_predicted(aer.CPU, "statevector", 1_000, None, rounds)
+
+
+def assert_predicted(backend, method, gates, noise, source):
+    """Assert that the run of `source(gates)` needs as much memory as predicted."""
+    offer = methods(backend, source(gates), RunOptions(noise=noise), shots=20)
     (predicted,) = (each.memory_bytes for each in offer if each.name == method)
-    arguments = [backend.info.name, method, str(gates), "noisy" if noise else ""]
+    arguments = [backend.info.name, method, str(gates), "noisy" if noise else "", source.__name__]
     result = subprocess.run(
         [sys.executable, "-c", TAKEN, *arguments],
         capture_output=True, text=True, check=True, timeout=120,
@@ -337,7 +339,7 @@ def test_gates_take_no_more_memory_than_predicted(backend, method, gates, noise)
 WIDE_TAKEN = """
 import sys
 from quantcloud.backends.base import installed_backends
-from unit.backends.exact import read, run
+from unit.backends.exact import read, run, with_header
 from unit.backends.test_methods import peak, rotations, wide
 
 backend, width, shots = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])

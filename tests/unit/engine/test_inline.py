@@ -135,7 +135,7 @@ def test_the_serving_process_does_not_load_stim():
 async def test_a_run_that_fails_raises_an_error_of_engines(caplog):
     engine = InlineEngine(installed_backends())
     with pytest.raises(ExecutionFailed):
-        await run(engine, execution(BELL, method="abacus"))
+        await run(engine, execution(f"{BELL} t q[0];", method="stabilizer"))
     assert "could not run in the serving process" in caplog.text
     with pytest.raises(ExecutionFailed):
         await run(InlineEngine({}), execution(BELL))

@@ -233,7 +233,18 @@ def test_durations_are_readable():
     ]  # fmt: skip
 
 
-def test_sizes_are_readable():
-    assert binary_size(1536) == "1.5 KiB"
-    assert binary_size(16 * 2**34) == "256 GiB"
-    assert binary_size(2**200).endswith("ZiB")
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [
+        (16, "16 bytes"),
+        (1536, "1.5 KiB"),
+        (16 << 25, "512 MiB"),
+        (1023 << 20, "1023 MiB"),
+        (16 << 34, "256 GiB"),
+        (0, "0 bytes"),
+        (16 << 60, "16 EiB"),
+        (16 << 5001, "2**5005 bytes"),
+    ],
+)
+def test_sizes_are_readable(amount, text):
+    assert binary_size(amount) == text

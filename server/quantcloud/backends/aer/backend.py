@@ -6,14 +6,12 @@ from pathlib import Path
 
 from quantcloud.backends.resources import Resources
 from quantcloud.backends.simulation.backend import SimulatorBackend
-from quantcloud.backends.simulation.control import no_control
 from quantcloud.backends.simulation.costs import (
     Parallel,
     alike,
     evolution,
     histories,
     predicted,
-    readable_bytes,
 )
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.circuits.states import (
@@ -24,6 +22,7 @@ from quantcloud.circuits.states import (
 )
 from quantcloud.domain.execution import RunOptions
 from quantcloud.routing.method import Method, Refusal
+from quantcloud.routing.readable import binary_size
 from quantcloud.routing.work import Coefficients, Work
 
 MAX_STABILIZER_QUBITS = 1_000
@@ -46,6 +45,11 @@ _STATEVECTOR = Coefficients(
 # The cost of a shot of a circuit with mid-circuit measurements, in characters of an outcome; and of
 # an operation in each of its histories, in operations that are translated for Aer.
 _SHOT, _HISTORY = 200, 0.06
+
+# A circuit with variables and loops: how many instructions an operation takes; the cost to write an
+# instruction and to run it, in operations; and the bytes that are kept for it.
+_INSTRUCTIONS, _WRITTEN_INSTRUCTION, _RUN_INSTRUCTION, _INSTRUCTION_BYTES = 3, 6, 0.02, 2_600
+MAX_CONTROL_INSTRUCTIONS = 400_000
 
 # Aer divides the amplitudes of states of more than 14 qubits among threads. Measured on two cores
 # without noise and with 16, 18 and 20 qubits: 1.6, 2.0 and 2.0 times as fast as on one. With
@@ -124,14 +128,30 @@ class AerBackend(SimulatorBackend):
 
     def _controlled(self, analysis: Analysis, shots: int) -> Sequence[Method] | Refusal:
         """Return the methods for a circuit with variables and loops, which run each shot alone."""
-        if self._device != "CPU":
-            return no_control(self.info.name)
+        if self._device != "CPU" and (refusal := self.without_control(analysis)):
+            return refusal
         if analysis.num_qubits > self.info.num_qubits:
             return self._refusal(analysis, noisy=True)
+        instructions = _INSTRUCTIONS * analysis.operation_count + analysis.logic_gates
+        if instructions > MAX_CONTROL_INSTRUCTIONS:
+            return Refusal(
+                f"{self.info.name} computes variables bit by bit; those of this circuit take "
+                f"about {instructions:,} instructions, and it runs {MAX_CONTROL_INSTRUCTIONS:,}: "
+                "write fewer rounds of loops, smaller integers or fewer products, or use "
+                "local_simulator"
+            )
         work = evolution(analysis, 1 << analysis.num_qubits, shots, shots)
-        memory = 2 * statevector_bytes(analysis.num_qubits)
-        gates, kept = analysis.operation_count, _TRAJECTORY_GATE_BYTES
-        return [predicted("statevector", memory, _TRAJECTORY, work, gates=gates, gate_bytes=kept)]
+        added = instructions * (_WRITTEN_INSTRUCTION + shots * _RUN_INSTRUCTION)
+        return [
+            predicted(
+                "statevector",
+                2 * statevector_bytes(analysis.num_qubits),
+                _TRAJECTORY,
+                work._replace(operations=work.operations + added),
+                gates=instructions,
+                gate_bytes=_INSTRUCTION_BYTES,
+            )
+        ]
 
     def _statevector(self, analysis: Analysis, shots: int, *, noisy: bool) -> Method:
         size = statevector_bytes(analysis.num_qubits)
@@ -187,7 +207,7 @@ class AerBackend(SimulatorBackend):
         name, limit, width = self.info.name, self.info.num_qubits, analysis.num_qubits
         need = (
             f"{name} runs up to {limit} qubits of any circuit (this one has {width:,}, a "
-            f"statevector of {readable_bytes(statevector_bytes(width))})"
+            f"statevector of {binary_size(statevector_bytes(width))})"
         )
         if noisy or self._device == "GPU":
             return Refusal(need)

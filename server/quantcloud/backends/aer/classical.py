@@ -1,8 +1,11 @@
 """Makes Qiskit circuits of programs with variables and loops.
 
-Qiskit's control flow takes conditions on classical bits, and Aer stores the value of an expression
-of bits in a bit. It has no arithmetic, so the formulas of a program become logic on single bits,
-as in the adders of a processor.
+Aer jumps if an expression of classical bits holds, and stores the value of such an expression in a
+bit. It has no arithmetic, so the formulas of a program become logic on single bits, as in the
+adders of a processor.
+
+The circuit has Aer's own jumps, not Qiskit's control flow: Aer would rewrite that so that every
+instruction takes all classical bits, in time and memory of the square of a program's length.
 """
 
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
@@ -16,16 +19,15 @@ from qiskit.circuit import (
     CircuitInstruction,
     Clbit,
     Gate,
-    IfElseOp,
     Instruction,
     Measure,
     QuantumCircuit,
     Qubit,
     Reset,
     Store,
-    WhileLoopOp,
 )
 from qiskit.circuit.classical import expr, types
+from qiskit_aer.library.control_flow_instructions import AerJump, AerMark
 
 from quantcloud.backends.aer.logic import Logic, Number, Wire
 from quantcloud.backends.simulation.programs import Program
@@ -49,22 +51,19 @@ class ControlCircuit(NamedTuple):
     unbounded: int
 
 
-def control_circuit(program: Program, gates: Gates) -> ControlCircuit:
-    """Make the circuit of a program with operations of `ir.CONTROL`."""
+def control_circuit(program: Program, gates: Gates, *, misread: bool) -> ControlCircuit:
+    """Make the circuit of a program with operations of `ir.CONTROL`.
+
+    `misread` says that measured bits may be recorded wrongly.
+    """
     writer = _Writer(program, gates)
-    body = writer.body(program.operations)
-    return ControlCircuit(writer.block(body), writer.unbounded)
-
-
-class _Loop(NamedTuple):
-    """Instructions that are repeated while a bit is 1."""
-
-    alive: int
-    body: list[Any]
-
-
-# Instructions of Qiskit, whose type it does not export, and loops.
-_Body = list[Any]
+    writer.write(program.operations)
+    if misread:
+        writer.keep_bits()
+    circuit = QuantumCircuit.from_instructions(
+        writer.instructions, qubits=writer.qubits, clbits=writer.clbits
+    )
+    return ControlCircuit(circuit, writer.unbounded)
 
 
 class _Writer:
@@ -79,49 +78,61 @@ class _Writer:
         self._gates = gates
         used = program.num_clbits + program.scratch_bits
         self._rounds, self.unbounded = used, used + _ROUND_BITS
-        self._qubits = [Qubit() for _ in range(program.num_qubits)]
-        self._clbits = [Clbit() for _ in range(self.unbounded + 1)]
+        self.qubits = [Qubit() for _ in range(program.num_qubits)]
+        self.clbits = [Clbit() for _ in range(self.unbounded + 1)]
+        # Instructions of Qiskit, whose type it does not export.
+        self.instructions: list[Any] = []
         self._next = 0
+        self._labels = 0
         self._logic = Logic(self._gate)
-        self._body: _Body = []
 
-    def body(self, operations: Sequence[Operation]) -> _Body:
-        """Write operations."""
-        outer: list[tuple[int, _Body]] = []
+    def write(self, operations: Sequence[Operation]) -> None:
+        """Write operations. Jumps repeat loops and pass over operations."""
+        loops: list[tuple[int, str, str]] = []
         for operation in operations:
             self._next = self.unbounded + 1
             if operation.name == "while":
                 assert operation.condition is not None  # noqa: S101 - a loop has one
-                outer.append((operation.condition.offset, self._body))
-                self._body = []
+                alive, start, end = operation.condition.offset, self._label(), self._label()
+                loops.append((alive, start, end))
+                self._mark(start)
+                self._jump(end, unless=alive)
             elif operation.name == "end":
-                alive, before = outer.pop()
+                alive, start, end = loops.pop()
                 self._count_round(alive)
-                before.append(_Loop(alive, self._body))
-                self._body = before
+                self._jump(start)
+                self._mark(end)
             elif operation.name == "assign":
                 assignment = self._program.assignments[int(operation.params[0])]
                 offset, size, formula = assignment
                 self._assign(offset, size, formula, operation.condition)
             else:
                 self._act(operation)
-        return self._body
 
-    def block(self, body: _Body) -> QuantumCircuit:
-        """Return a circuit of all qubits and bits."""
-        instructions = [
-            CircuitInstruction(
-                WhileLoopOp((self._clbits[each.alive], True), self.block(each.body)),
-                self._qubits,
-                self._clbits,
-            )
-            if isinstance(each, _Loop)
-            else each
-            for each in body
-        ]
-        return QuantumCircuit.from_instructions(
-            instructions, qubits=self._qubits, clbits=self._clbits
-        )
+    def keep_bits(self) -> None:
+        """Write a measurement into the last bit that never runs.
+
+        With wrong readout, Aer has only the bits up to the last one that is measured into.
+        """
+        end = self._label()
+        self._jump(end)
+        self._act(Operation("measure", (0,), (), (len(self.clbits) - 1,)))
+        self._mark(end)
+
+    def _label(self) -> str:
+        self._labels += 1
+        return f"{self._labels}"
+
+    def _mark(self, label: str) -> None:
+        mark = AerMark(label, len(self.qubits))
+        self.instructions.append(CircuitInstruction(mark, self.qubits, ()))
+
+    def _jump(self, label: str, unless: int | None = None) -> None:
+        """Go on at a mark, unless a bit is 1."""
+        jump = AerJump(label, len(self.qubits))
+        if unless is not None:
+            jump.set_conditional(expr.logic_not(self.clbits[unless]))
+        self.instructions.append(CircuitInstruction(jump, self.qubits, ()))
 
     def _count_round(self, alive: int) -> None:
         """Count a round; end the loop if there were too many."""
@@ -142,16 +153,17 @@ class _Writer:
             kind = _RESET
         else:
             kind = self._gates(name, params)
-        on = [self._qubits[qubit] for qubit in qubits]
-        into = [self._clbits[clbit] for clbit in clbits]
-        plain = CircuitInstruction(kind, on, into)
+        on = [self.qubits[qubit] for qubit in qubits]
+        into = [self.clbits[clbit] for clbit in clbits]
         test = self._test(condition)
-        if test is True:
-            self._body.append(plain)
-        elif test is not False:
-            block = QuantumCircuit.from_instructions([plain], qubits=on, clbits=into)
-            conditional = IfElseOp((self._clbits[test], True), block)
-            self._body.append(CircuitInstruction(conditional, on, into))
+        if test is False:
+            return
+        passed = None if test is True else self._label()
+        if passed is not None:
+            self._jump(passed, unless=test)
+        self.instructions.append(CircuitInstruction(kind, on, into))
+        if passed is not None:
+            self._mark(passed)
 
     def _test(self, condition: Condition | None) -> Wire:
         """Return the wire of a condition."""
@@ -181,21 +193,21 @@ class _Writer:
         )
         for bit, wire in zip(target, value, strict=True):
             if isinstance(wire, bool) or wire != bit:
-                self._store(bit, expr.lift(wire if isinstance(wire, bool) else self._clbits[wire]))
+                self._store(bit, expr.lift(wire if isinstance(wire, bool) else self.clbits[wire]))
 
     def _gate(self, name: str, bits: tuple[int, ...]) -> int:
         """Compute a gate of bits into a bit for intermediate values."""
         index = self._next
         self._next += 1
-        if index == len(self._clbits):
-            self._clbits.append(Clbit())
-        values = [self._clbits[bit] for bit in bits]
+        if index == len(self.clbits):
+            self.clbits.append(Clbit())
+        values = [self.clbits[bit] for bit in bits]
         self._store(index, _LOGIC[name](*values))
         return index
 
     def _store(self, bit: int, value: Any) -> None:
-        store = Store(expr.Var(self._clbits[bit], types.Bool()), value)
-        self._body.append(CircuitInstruction(store, (), ()))
+        store = Store(expr.Var(self.clbits[bit], types.Bool()), value)
+        self.instructions.append(CircuitInstruction(store, (), ()))
 
 
 _LOGIC: dict[str, Callable[..., Any]] = {

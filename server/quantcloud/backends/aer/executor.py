@@ -13,18 +13,23 @@ import numpy as np
 import qiskit_aer
 from numpy.typing import NDArray
 from qiskit.circuit import QuantumCircuit
+from qiskit.quantum_info import SparsePauliOp
 from qiskit_aer import AerSimulator
 from qiskit_aer.jobs import utils
-from qiskit_aer.library import SaveStatevector
+from qiskit_aer.library import (
+    SaveExpectationValue,
+    SaveExpectationValueVariance,
+    SaveStatevector,
+)
 
 from quantcloud.backends.aer.backend import MAX_BRANCHES_BYTES
-from quantcloud.backends.aer.expectations import save, saved
 from quantcloud.backends.aer.noise import noise_model
 from quantcloud.backends.aer.translation import translated
 from quantcloud.backends.simulation.executor import SimulatorExecutor
 from quantcloud.backends.simulation.programs import Program
 from quantcloud.backends.simulation.sampling import LibraryCall, Sampled
-from quantcloud.backends.simulation.sweep.pointwise import Estimate
+from quantcloud.backends.simulation.sweep.blocks import Estimate
+from quantcloud.backends.simulation.sweep.groups import paulis
 from quantcloud.circuits.classical import UnboundedLoopError
 from quantcloud.circuits.states import statevector_bytes
 from quantcloud.domain.execution import Execution
@@ -77,7 +82,7 @@ class AerExecutor(SimulatorExecutor):
 
     def sample(self, divided: Program, execution: Execution) -> Sampled:
         method, requested = execution.method, execution.options
-        circuit, submitted, unbounded = translated(divided, method)
+        circuit, submitted, unbounded = translated(divided, method, requested.noise)
         threads = {"max_parallel_threads": execution.threads}
         options: dict[str, Any] = {"memory": requested.memory, **threads}
         if requested.noise is not None:
@@ -114,7 +119,7 @@ class AerExecutor(SimulatorExecutor):
         )
 
     def library_circuit(self, divided: Program, execution: Execution) -> QuantumCircuit:
-        return translated(divided, execution.method).circuit
+        return translated(divided, execution.method, execution.options.noise).circuit
 
     def expectations(
         self,
@@ -129,9 +134,9 @@ class AerExecutor(SimulatorExecutor):
         options: dict[str, Any] = {}
         if noise is not None:
             options["noise_model"] = noise_model(noise, circuit, method)
-        save(circuit, observables, variances=variances)
+        _save(circuit, observables, variances=variances)
         data = self._data(circuit, method, 1, execution.seed, options)
-        return saved(data, len(observables), variances=variances)
+        return _saved(data, len(observables), variances=variances)
 
     def _amplitudes(self, divided: Program) -> NDArray[np.complex128]:
         circuit = translated(divided, "statevector", measured=False).circuit
@@ -172,3 +177,27 @@ def _shots_per_call(divided: Program, execution: Execution) -> int:
 def _bitstring(key: str, divided: Program) -> str:
     """Rewrite Aer's key, a hexadecimal number, as the bits of the circuit."""
     return format(divided.at_end(int(key, 16)), f"0{divided.num_clbits}b")
+
+
+def _save(circuit: QuantumCircuit, observables: Sequence[Observable], *, variances: bool) -> None:
+    """Append to a circuit that Aer saves expectation values, and variances if wanted."""
+    kind: Any = SaveExpectationValueVariance if variances else SaveExpectationValue
+    for place, observable in enumerate(observables):
+        circuit.append(kind(_operator(observable, circuit.num_qubits), f"{place}"), circuit.qubits)
+
+
+def _operator(observable: Observable, num_qubits: int) -> SparsePauliOp:
+    """Return an observable in Qiskit's form."""
+    terms = [
+        ("".join([letter for _, letter in factors]), [qubit for qubit, _ in factors], coefficient)
+        for factors, coefficient in paulis(observable).items()
+    ]
+    return SparsePauliOp.from_sparse_list(terms or [("", [], 0.0)], num_qubits=num_qubits)
+
+
+def _saved(data: Mapping[str, Any], number: int, *, variances: bool) -> Estimate:
+    """Return what Aer has saved of some observables."""
+    found = np.array([data[f"{place}"] for place in range(number)], dtype=np.float64)
+    if not variances:
+        return Estimate(found)
+    return Estimate(found[:, 0], variances=np.maximum(found[:, 1], 0.0))

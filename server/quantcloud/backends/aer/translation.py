@@ -27,9 +27,11 @@ from qiskit_aer import AerSimulator
 from quantcloud.backends.aer.classical import control_circuit
 from quantcloud.backends.aer.noise import NOISELESS, delay_label
 from quantcloud.backends.simulation.clifford import clifford_steps
+from quantcloud.backends.simulation.noise import misreads
 from quantcloud.backends.simulation.programs import Program
 from quantcloud.backends.simulation.unitaries import matrix
 from quantcloud.circuits.ir import Condition, Operation
+from quantcloud.domain.execution import Noise
 
 _STANDARD = get_standard_gate_name_mapping()
 # Qiskit's classes of gates whose names are not those of OpenQASM's libraries.
@@ -66,8 +68,10 @@ class Translation(NamedTuple):
     unbounded: int | None = None
 
 
-def translated(program: Program, method: str, *, measured: bool = True) -> Translation:
-    """Make the circuit that Aer runs for `program` by `method`.
+def translated(
+    program: Program, method: str, noise: Noise | None = None, *, measured: bool = True
+) -> Translation:
+    """Make the circuit that Aer runs for `program` by `method`, with `noise`.
 
     The stabilizer method takes no angles, so gates that it does not know are written in H, S and
     CX. If `measured` is False, the final measurements are left out.
@@ -75,7 +79,8 @@ def translated(program: Program, method: str, *, measured: bool = True) -> Trans
     Raises `ValueError` if the method is `stabilizer` and a gate is not Clifford.
     """
     if program.has_control:
-        circuit, unbounded = control_circuit(program, partial(_gate, method))
+        misread = noise is not None and misreads(noise)
+        circuit, unbounded = control_circuit(program, partial(_gate, method), misread=misread)
         return Translation(circuit, submitted=False, unbounded=unbounded)
     bits = _Bits(program)
     instructions: list[Any] = []

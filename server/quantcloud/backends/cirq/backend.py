@@ -3,19 +3,18 @@
 from collections.abc import Sequence
 
 from quantcloud.backends.simulation.backend import SimulatorBackend
-from quantcloud.backends.simulation.control import no_conditional_collapse, no_control
 from quantcloud.backends.simulation.costs import (
     Parallel,
     alike,
     evolution,
     predicted,
-    readable_bytes,
 )
 from quantcloud.backends.simulation.noise import misreads
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.circuits.states import SINGLE, density_matrix_bytes, statevector_bytes
 from quantcloud.domain.execution import Noise, RunOptions
 from quantcloud.routing.method import Method, Refusal
+from quantcloud.routing.readable import binary_size
 from quantcloud.routing.work import Coefficients, Work
 
 MAX_DENSITY_MATRIX_QUBITS = 10
@@ -57,18 +56,16 @@ class CirqBackend(SimulatorBackend):
     def methods(
         self, analysis: Analysis, shots: int, options: RunOptions
     ) -> Sequence[Method] | Refusal:
-        if analysis.has_control:
-            return no_control(self.info.name)
         analysis = analysis.of_run(noisy=options.noise is not None)
-        if analysis.collapses_conditionally:
-            return no_conditional_collapse(self.info.name)
+        if refusal := self.without_control(analysis):
+            return refusal
         width = analysis.num_qubits
         pure = options.noise is None and not analysis.has_mid_circuit
         if width > (MAX_PURE_QUBITS if pure else self.info.num_qubits):
             return Refusal(
                 f"cirq_simulator runs up to {self.info.num_qubits} qubits of any circuit (this one "
                 f"has {width:,}, a statevector of "
-                f"{readable_bytes(statevector_bytes(width, SINGLE))}); beyond that, circuits up to "
+                f"{binary_size(statevector_bytes(width, SINGLE))}); beyond that, circuits up to "
                 f"{MAX_PURE_QUBITS} qubits without noise that are measured at their end"
             )
         if options.noise is None:

@@ -18,7 +18,7 @@ from quantcloud.backends.simulation.executor import SimulatorExecutor
 from quantcloud.backends.simulation.noise import misreads
 from quantcloud.backends.simulation.programs import Program
 from quantcloud.backends.simulation.sampling import LibraryCall, Sampled, counted
-from quantcloud.backends.simulation.sweep.pointwise import Estimate
+from quantcloud.backends.simulation.sweep.blocks import Estimate
 from quantcloud.domain.execution import Execution
 from quantcloud.domain.sweep import Observable
 

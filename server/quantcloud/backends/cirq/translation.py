@@ -12,7 +12,7 @@ import cirq
 
 from quantcloud.backends.cirq.noise import confusion, misreading, noise_after
 from quantcloud.backends.simulation.programs import Program
-from quantcloud.backends.simulation.sweep.paulis import paulis
+from quantcloud.backends.simulation.sweep.groups import paulis
 from quantcloud.backends.simulation.unitaries import matrix
 from quantcloud.circuits.ir import Condition, Operation
 from quantcloud.domain.execution import Noise

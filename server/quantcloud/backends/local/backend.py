@@ -9,7 +9,6 @@ from quantcloud.backends.simulation.costs import (
     evolution,
     histories,
     predicted,
-    readable_bytes,
     waiting_states,
 )
 from quantcloud.circuits.analysis import Analysis
@@ -18,6 +17,7 @@ from quantcloud.circuits.states import statevector_bytes, tableau_bytes
 from quantcloud.domain.execution import INLINE_SECONDS, RunOptions
 from quantcloud.domain.sweep import Sweep
 from quantcloud.routing.method import Method, Refusal
+from quantcloud.routing.readable import binary_size
 from quantcloud.routing.work import Coefficients, Work
 
 MAX_STABILIZER_QUBITS = 5_000
@@ -79,7 +79,7 @@ class LocalBackend(SimulatorBackend):
 
     def _refusal(self, analysis: Analysis) -> Refusal:
         width = analysis.num_qubits
-        need = readable_bytes(statevector_bytes(width))
+        need = binary_size(statevector_bytes(width))
         return Refusal(
             f"local_simulator runs up to {self.info.num_qubits} qubits of any circuit (this one "
             f"has {width:,}, a statevector of {need}); beyond that, Clifford circuits up to "

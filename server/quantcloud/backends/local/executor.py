@@ -9,7 +9,7 @@ from quantcloud.backends.simulation.branching import run as run_branches
 from quantcloud.backends.simulation.executor import SimulatorExecutor
 from quantcloud.backends.simulation.programs import Program
 from quantcloud.backends.simulation.sampling import Sampled, generator, shots_in_order
-from quantcloud.backends.simulation.sweep.pointwise import Estimate
+from quantcloud.backends.simulation.sweep.blocks import Estimate
 from quantcloud.circuits.ir import Circuit
 from quantcloud.domain.execution import Execution
 from quantcloud.domain.sweep import Observable, PointBlock
@@ -43,7 +43,7 @@ class LocalExecutor(SimulatorExecutor):
 
             return stabilizer.sample(divided, execution, rng)
         state = Statevector(divided.num_qubits)
-        counts = run_branches(divided, state, execution.shots, rng).counts
+        counts = run_branches(divided, state, execution.shots, rng)
         memory = shots_in_order(counts, rng) if execution.options.memory else None
         return Sampled(counts, memory, state.amplitudes)
 

@@ -23,8 +23,8 @@ from quantcloud.backends.simulation.sampling import (
     distinct,
     shots_in_order,
 )
-from quantcloud.backends.simulation.sweep.paulis import paulis
-from quantcloud.backends.simulation.sweep.pointwise import Estimate
+from quantcloud.backends.simulation.sweep.blocks import Estimate
+from quantcloud.backends.simulation.sweep.groups import paulis
 from quantcloud.circuits.ir import Operation
 from quantcloud.domain.execution import Execution
 from quantcloud.domain.sweep import Observable
@@ -58,7 +58,7 @@ def sample(program: Program, execution: Execution, rng: np.random.Generator) -> 
     shots = execution.shots
     if program.has_control or any(each.condition is not None for each in program.body):
         state = StabilizerState(program.num_qubits)
-        counts = run_branches(program, state, shots, rng).counts
+        counts = run_branches(program, state, shots, rng)
         memory = shots_in_order(counts, rng) if execution.options.memory else None
         return Sampled(counts, memory)
     operations = program.operations

@@ -3,17 +3,16 @@
 from collections.abc import Sequence
 
 from quantcloud.backends.simulation.backend import SimulatorBackend
-from quantcloud.backends.simulation.control import no_conditional_collapse, no_control
 from quantcloud.backends.simulation.costs import (
     evolution,
     histories,
     predicted,
-    readable_bytes,
 )
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.circuits.states import statevector_bytes
 from quantcloud.domain.execution import RunOptions
 from quantcloud.routing.method import Method, Refusal
+from quantcloud.routing.readable import binary_size
 from quantcloud.routing.work import Coefficients
 
 _LIGHTNING = Coefficients(
@@ -42,19 +41,17 @@ class PennyLaneBackend(SimulatorBackend):
     def methods(
         self, analysis: Analysis, shots: int, options: RunOptions
     ) -> Sequence[Method] | Refusal:
-        if analysis.has_control:
-            return no_control(self.info.name)
         width = analysis.num_qubits
         if options.noise is not None:
             return Refusal(
                 "pennylane_simulator simulates no noise; aer_simulator and cirq_simulator do"
             )
-        if analysis.collapses_conditionally:
-            return no_conditional_collapse(self.info.name)
+        if refusal := self.without_control(analysis):
+            return refusal
         if width > self.info.num_qubits:
             return Refusal(
                 f"pennylane_simulator runs up to {self.info.num_qubits} qubits (this circuit has "
-                f"{width:,}, a statevector of {readable_bytes(statevector_bytes(width))})"
+                f"{width:,}, a statevector of {binary_size(statevector_bytes(width))})"
             )
         # Lightning keeps a state for each mid-circuit measurement, and makes copies.
         states = analysis.branching_count + 4

@@ -23,8 +23,8 @@ from quantcloud.backends.pennylane.translation import (
 from quantcloud.backends.simulation.executor import SimulatorExecutor
 from quantcloud.backends.simulation.programs import Program
 from quantcloud.backends.simulation.sampling import LibraryCall, Sampled, counted
-from quantcloud.backends.simulation.sweep import pointwise
-from quantcloud.backends.simulation.sweep.pointwise import Estimate
+from quantcloud.backends.simulation.sweep.blocks import Estimate
+from quantcloud.backends.simulation.sweep.pointwise import pointwise
 from quantcloud.backends.simulation.sweep.rotations import rotated
 from quantcloud.backends.simulation.sweep.template import Template
 from quantcloud.backends.simulation.sweep.values import Floats
@@ -76,7 +76,7 @@ class PennyLaneExecutor(SimulatorExecutor):
             # Lightning differentiates its own gates with one angle.
             body = rotated(circuit, divided.body, KERNELS)
             divided = replace(divided, body=tuple(body), submitted=False)
-        return pointwise.block(self, circuit, divided, execution)
+        return pointwise(self, circuit, divided, execution)
 
     def expectations(
         self,

@@ -12,7 +12,7 @@ from pennylane.queuing import AnnotatedQueue
 from pennylane.tape import QuantumScript
 
 from quantcloud.backends.simulation.programs import Program
-from quantcloud.backends.simulation.sweep.paulis import paulis
+from quantcloud.backends.simulation.sweep.groups import paulis
 from quantcloud.backends.simulation.unitaries import matrix
 from quantcloud.circuits.ir import Condition, Operation
 from quantcloud.domain.sweep import Observable

@@ -12,10 +12,15 @@ from typing import NamedTuple, Protocol, Self
 
 import numpy as np
 
-from quantcloud.backends.simulation.control import Control
 from quantcloud.backends.simulation.programs import Program
-from quantcloud.backends.simulation.sampling import Counts, Patterns, Tally
-from quantcloud.circuits.classical import holds
+from quantcloud.backends.simulation.sampling import Counts, Patterns, bitstrings
+from quantcloud.circuits.classical import (
+    MAX_ROUNDS,
+    UnboundedLoopError,
+    assigned,
+    holds,
+    loop_ends,
+)
 from quantcloud.circuits.ir import CONTROL, Operation
 
 
@@ -48,6 +53,34 @@ class State(Protocol):
         ...
 
 
+class _Control:
+    """The operations of `ir.CONTROL` in the body of a program."""
+
+    def __init__(self, program: Program) -> None:
+        self.body = program.body
+        self._assignments = program.assignments
+        self._ends = loop_ends(program.body) if program.has_control else {}
+
+    def step(self, position: int, bits: int, rounds: int, *, holds: bool) -> tuple[int, int, int]:
+        """Run the operation at `position`, whose condition `holds` or not.
+
+        Returns the next position, the classical bits and the number of rounds of loops so far.
+        Raises `UnboundedLoopError`.
+        """
+        operation = self.body[position]
+        if operation.name == "end":
+            return self._ends[position], bits, rounds
+        if operation.name == "while":
+            if not holds:
+                return self._ends[position] + 1, bits, rounds
+            if rounds >= MAX_ROUNDS:
+                raise UnboundedLoopError
+            rounds += 1
+        elif holds:
+            bits = assigned(self._assignments[int(operation.params[0])], bits)
+        return position + 1, bits, rounds
+
+
 class _Branch(NamedTuple):
     """Shots with the same history up to `position` in the body, with `rounds` of loops."""
 
@@ -65,24 +98,26 @@ class _Part(NamedTuple):
     outcome: bool
 
 
-def run(program: Program, state: State, shots: int, rng: np.random.Generator) -> Tally:
+def run(program: Program, state: State, shots: int, rng: np.random.Generator) -> dict[str, int]:
     """Run `program` from `state`, which it consumes, and count the outcomes of `shots` shots."""
-    tally = Tally(program.num_clbits)
+    counts: dict[str, int] = {}
     clbits = tuple(program.final)
     qubits = tuple(program.final.values())
     waiting = [_Branch(state, 0, 0, shots)]
-    control = Control(program)
+    control = _Control(program)
     while waiting:
         branch = _follow(control, waiting.pop(), waiting, rng)
         if program.basis:
             branch.state.evolve(program.basis)
         patterns, drawn = branch.state.sample(qubits, branch.shots, rng)
-        tally.add(patterns, drawn, clbits, program.at_end(branch.bits))
-    return tally
+        keys = bitstrings(patterns, clbits, program.num_clbits, program.at_end(branch.bits))
+        for key, count in zip(keys, drawn.tolist(), strict=True):
+            counts[key] = counts.get(key, 0) + count
+    return counts
 
 
 def _follow(
-    control: Control,
+    control: _Control,
     branch: _Branch,
     waiting: list[_Branch],
     rng: np.random.Generator,

@@ -25,7 +25,6 @@ class Parallel(NamedTuple):
 
 
 _SERIAL = Parallel()
-_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 
 def evolution(
@@ -111,12 +110,3 @@ def histories(analysis: Analysis, shots: int) -> int:
 def waiting_states(analysis: Analysis, shots: int) -> int:
     """Return an upper bound of the states that wait in `branching.run`."""
     return math.ceil(math.log2(shots)) if analysis.has_mid_circuit and shots > 1 else 0
-
-
-def readable_bytes(amount: int) -> str:
-    """Return a size in binary units: `256 GiB` for `statevector_bytes(34)`."""
-    if amount >> 10 * len(_UNITS):
-        return f"2**{amount.bit_length() - 1} bytes"
-    rank = max(0, (amount.bit_length() - 1) // 10)
-    size = amount / (1 << 10 * rank)
-    return f"{size:.0f} {_UNITS[rank]}" if size >= 100 else f"{size:.3g} {_UNITS[rank]}"  # noqa: PLR2004 - three digits

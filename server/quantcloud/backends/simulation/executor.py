@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from quantcloud.backends.simulation.noise import narrowed
 from quantcloud.backends.simulation.programs import Program, program
 from quantcloud.backends.simulation.sampling import LibraryCall, generator, shots_in_order
-from quantcloud.backends.simulation.sweep.pointwise import PointExecutor, block
+from quantcloud.backends.simulation.sweep.pointwise import PointExecutor, pointwise
 from quantcloud.backends.warm_up import WarmsUp
 from quantcloud.circuits.ir import Circuit
 from quantcloud.domain.execution import Execution, Outcome, Statevector
@@ -41,9 +41,9 @@ class SimulatorExecutor(WarmsUp, PointExecutor):
             "noise": execution.options.noise is not None,
         }
         if execution.sweep is not None:
-            points = self.swept(circuit, execution)
+            block = self.swept(circuit, execution)
             elapsed_ms = (time.perf_counter() - began) * 1e3
-            return Outcome({}, elapsed_ms, metadata=metadata, block=points)
+            return Outcome({}, elapsed_ms, metadata=metadata, block=block)
         if circuit.inputs:
             raise ValueError(f"the input {circuit.inputs[0].name!r} has no values")
         divided = self.prepared(circuit, execution)
@@ -62,7 +62,7 @@ class SimulatorExecutor(WarmsUp, PointExecutor):
 
     def swept(self, circuit: Circuit, execution: Execution) -> PointBlock:
         """Compute the points of a sweep."""
-        return block(self, circuit, self.prepared(circuit, execution), execution)
+        return pointwise(self, circuit, self.prepared(circuit, execution), execution)
 
     def prepared(self, circuit: Circuit, execution: Execution) -> Program:
         """Return the program to run for `circuit`, which must be expanded and measured."""

@@ -1,8 +1,7 @@
 """Samples outcomes from amplitudes and counts them as bitstrings."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,8 +19,6 @@ Patterns = Indices | NDArray[np.bool_]
 _FEW = 32
 # The most bits of a pattern that is a signed 64-bit number.
 _NUMBER_BITS = 62
-# How many amplitudes are squared at the same time.
-_CHUNK = 1 << 16
 
 
 @value_object
@@ -99,48 +96,14 @@ def draw(
         return indices, drawn[indices]
     width = 1 << (size.bit_length() // 2)
     blocks = weights.reshape(-1, width) if size % width == 0 else weights.reshape(1, -1)
-    return _draw_from_blocks(blocks.sum(axis=1), lambda rows: blocks[rows], shots, rng)
-
-
-def draw_from_state(
-    amplitudes: NDArray[np.complexfloating], shots: int, rng: np.random.Generator
-) -> tuple[Indices, Counts]:
-    """Draw `shots` indices in proportion to the squared magnitudes of 2**n amplitudes.
-
-    It works as `draw` does, but never holds all squares at the same time: for a large state, to
-    allocate that memory takes longer than to fill it.
-    """
-    size = len(amplitudes)
-    if size <= _CHUNK:
-        return draw(probabilities(amplitudes), shots, rng)
-    width = 1 << (size.bit_length() // 2)
-    blocks = amplitudes.reshape(-1, width)
-    step = max(1, _CHUNK // width)
-    sums = [
-        probabilities(blocks[first : first + step]).sum(axis=1)
-        for first in range(0, len(blocks), step)
-    ]
-    return _draw_from_blocks(
-        np.concatenate(sums), lambda rows: probabilities(blocks[rows]), shots, rng
-    )
-
-
-def _draw_from_blocks(
-    sums: NDArray[np.float64],
-    weights_of: Callable[[Indices], NDArray[np.float64]],
-    shots: int,
-    rng: np.random.Generator,
-) -> tuple[Indices, Counts]:
-    """Draw from blocks of equal width with these sums; `weights_of` returns the given rows."""
-    ends: NDArray[np.float64] = np.cumsum(sums)
+    ends: NDArray[np.float64] = np.cumsum(blocks.sum(axis=1))
     points = np.sort(rng.random(shots)) * ends[-1]
     hit = np.unique(_places(points, ends[:-1]))
     starts = np.concatenate((np.zeros(1), ends))[hit]
     # Only blocks with a drawn index need running sums.
-    weights = weights_of(hit)
-    width = weights.shape[1]
-    running = (np.cumsum(weights, axis=1) + starts[:, None]).ravel()
+    running = (np.cumsum(blocks[hit], axis=1) + starts[:, None]).ravel()
     places, drawn = np.unique(_places(points, running[:-1]), return_counts=True)
+    width = blocks.shape[1]
     return hit[places // width] * width + places % width, drawn
 
 
@@ -149,7 +112,7 @@ def _places(points: NDArray[np.float64], ends: NDArray[np.float64]) -> Indices:
     return np.searchsorted(ends, points, side="right")  # pyright: ignore[reportUnknownVariableType] - NumPy's stub has no type for it
 
 
-def gather_bits(indices: Indices, bits: Sequence[int]) -> Indices:
+def _gather_bits(indices: Indices, bits: Sequence[int]) -> Indices:
     """Return numbers whose bit i is bit `bits[i]` of `indices`; at most 62 bits."""
     result = np.zeros_like(indices)
     for position, bit in enumerate(bits):
@@ -164,24 +127,19 @@ def draw_bits_from_state(
     rng: np.random.Generator,
 ) -> tuple[Patterns, Counts]:
     """Measure `bits` of a state of 2**n amplitudes; return distinct patterns and their counts."""
-    return _only_bits(*draw_from_state(amplitudes, shots, rng), len(amplitudes), bits)
-
-
-def _only_bits(
-    indices: Indices, drawn: Counts, size: int, bits: Sequence[int]
-) -> tuple[Patterns, Counts]:
-    if size == 1 << len(bits) and all(map(int.__eq__, bits, range(len(bits)))):
+    indices, drawn = draw(probabilities(amplitudes), shots, rng)
+    if len(amplitudes) == 1 << len(bits) and list(bits) == list(range(len(bits))):
         return indices, drawn
     if len(bits) <= _NUMBER_BITS:
-        return merged(gather_bits(indices, bits), drawn)
+        return _merged(_gather_bits(indices, bits), drawn)
     # Some bits are read more than once.
     distinct = sorted(set(bits))
-    numbers, totals = merged(gather_bits(indices, distinct), drawn)
+    numbers, totals = _merged(_gather_bits(indices, distinct), drawn)
     places = np.searchsorted(distinct, bits)
     return ((numbers[:, None] >> places) & 1).astype(np.bool_), totals
 
 
-def merged(patterns: Indices, drawn: Counts) -> tuple[Indices, Counts]:
+def _merged(patterns: Indices, drawn: Counts) -> tuple[Indices, Counts]:
     """Add up the counts of equal patterns."""
     distinct, inverse = np.unique(patterns, return_inverse=True)
     totals = np.zeros(len(distinct), dtype=np.int64)
@@ -226,24 +184,6 @@ def counted(rows: NDArray[np.bool_], clbits: Sequence[int], program: Program) ->
     patterns, drawn = distinct(rows)
     keys = bitstrings(patterns, clbits, program.num_clbits, program.at_end(0))
     return dict(zip(keys, drawn.tolist(), strict=True))
-
-
-@dataclass(slots=True)
-class Tally:
-    """Counts that accumulate over several calls of `add`."""
-
-    num_clbits: int
-    counts: dict[str, int] = field(default_factory=dict[str, int])
-
-    def add(self, patterns: Patterns, drawn: Counts, clbits: Sequence[int], fixed: int = 0) -> None:
-        """Add `drawn[i]` shots of `patterns[i]`, all distinct; see `bitstrings` for the rest."""
-        keys = bitstrings(patterns, clbits, self.num_clbits, fixed)
-        if not self.counts:
-            # The patterns of one call are distinct.
-            self.counts = dict(zip(keys, drawn.tolist(), strict=True))
-            return
-        for key, count in zip(keys, drawn.tolist(), strict=True):
-            self.counts[key] = self.counts.get(key, 0) + count
 
 
 def shots_in_order(counts: Mapping[str, int], rng: np.random.Generator) -> tuple[str, ...]:

@@ -84,17 +84,13 @@ def _controlled(target: Matrix, controls: int = 1) -> Matrix:
     return result
 
 
-def _rotation(pauli: Matrix, theta: float) -> Matrix:
-    """Return exp(-i theta/2 P) for a tensor product P of Pauli matrices."""
-    identity = np.eye(len(pauli), dtype=np.complex128)
-    return math.cos(theta / 2) * identity - 1j * math.sin(theta / 2) * pauli
-
-
-def _pair_rotation(low: Matrix, high: Matrix) -> Callable[..., Matrix]:
+def _pair_rotation(low: Matrix, high: Matrix) -> Callable[[float], Matrix]:
+    """Return exp(-i theta/2 P) for a tensor product P of Pauli matrices, as a function of theta."""
     pauli: Matrix = np.kron(high, low).astype(np.complex128)
+    identity = np.eye(4, dtype=np.complex128)
 
     def rotation(theta: float) -> Matrix:
-        return _rotation(pauli, theta)
+        return math.cos(theta / 2) * identity - 1j * math.sin(theta / 2) * pauli
 
     return rotation
 
@@ -107,13 +103,6 @@ def _relabelled(size: int, entries: dict[tuple[int, int], complex]) -> Matrix:
     for place, value in entries.items():
         result[place] = value
     return result
-
-
-def _fixed(value: Matrix) -> Callable[..., Matrix]:
-    def constant() -> Matrix:
-        return value
-
-    return constant
 
 
 def _controlled_by(gate: Callable[..., Matrix], controls: int = 1) -> Callable[..., Matrix]:
@@ -139,19 +128,20 @@ _ECR = _SQRT_HALF * _array((0, 1, 0, 1j), (1, 0, -1j, 0), (0, 1j, 0, 1), (-1j, 0
 _RCCX = _relabelled(8, {(3, 7): -1j, (7, 3): 1j, (5, 5): -1})
 _RC3X = _relabelled(16, {(3, 3): 1j, (7, 15): 1, (15, 7): -1, (11, 11): -1j})
 
-_GATES: dict[str, Callable[..., Matrix]] = {
-    "id": _fixed(_I),
+# Matrices, and functions of angles that return them.
+_GATES: dict[str, Matrix | Callable[..., Matrix]] = {
+    "id": _I,
     "u0": _u0,
-    "x": _fixed(_X),
-    "y": _fixed(_Y),
-    "z": _fixed(_Z),
-    "h": _fixed(_H),
-    "s": _fixed(_S),
-    "sdg": _fixed(_S.conj()),
-    "t": _fixed(_T),
-    "tdg": _fixed(_T.conj()),
-    "sx": _fixed(_SX),
-    "sxdg": _fixed(_SX.conj()),
+    "x": _X,
+    "y": _Y,
+    "z": _Z,
+    "h": _H,
+    "s": _S,
+    "sdg": _S.conj(),
+    "t": _T,
+    "tdg": _T.conj(),
+    "sx": _SX,
+    "sxdg": _SX.conj(),
     "rx": _rx,
     "ry": _ry,
     "rz": _rz,
@@ -162,14 +152,14 @@ _GATES: dict[str, Callable[..., Matrix]] = {
     "u3": _u3,
     "u": _u3,
     "U": _u3,
-    "cx": _fixed(_CX),
-    "CX": _fixed(_CX),
-    "cy": _fixed(_controlled(_Y)),
-    "cz": _fixed(_controlled(_Z)),
-    "ch": _fixed(_controlled(_H)),
-    "cs": _fixed(_controlled(_S)),
-    "csdg": _fixed(_controlled(_S.conj())),
-    "csx": _fixed(_controlled(_SX)),
+    "cx": _CX,
+    "CX": _CX,
+    "cy": _controlled(_Y),
+    "cz": _controlled(_Z),
+    "ch": _controlled(_H),
+    "cs": _controlled(_S),
+    "csdg": _controlled(_S.conj()),
+    "csx": _controlled(_SX),
     "crx": _controlled_by(_rx),
     "cry": _controlled_by(_ry),
     "crz": _controlled_by(_rz),
@@ -177,22 +167,22 @@ _GATES: dict[str, Callable[..., Matrix]] = {
     "cu1": _controlled_by(_phase),
     "cu3": _controlled_by(_u3),
     "cu": _cu,
-    "swap": _fixed(_SWAP),
-    "iswap": _fixed(_ISWAP),
-    "dcx": _fixed(_DCX),
-    "ecr": _fixed(_ECR),
+    "swap": _SWAP,
+    "iswap": _ISWAP,
+    "dcx": _DCX,
+    "ecr": _ECR,
     "rxx": _pair_rotation(_X, _X),
     "ryy": _pair_rotation(_Y, _Y),
     "rzz": _pair_rotation(_Z, _Z),
     "rzx": _pair_rotation(_Z, _X),
-    "ccx": _fixed(_controlled(_X, 2)),
-    "ccz": _fixed(_controlled(_Z, 2)),
-    "cswap": _fixed(_controlled(_SWAP)),
-    "rccx": _fixed(_RCCX),
-    "c3x": _fixed(_controlled(_X, 3)),
-    "c3sqrtx": _fixed(_controlled(_SX, 3)),
-    "rc3x": _fixed(_RC3X),
-    "c4x": _fixed(_controlled(_X, 4)),
+    "ccx": _controlled(_X, 2),
+    "ccz": _controlled(_Z, 2),
+    "cswap": _controlled(_SWAP),
+    "rccx": _RCCX,
+    "c3x": _controlled(_X, 3),
+    "c3sqrtx": _controlled(_SX, 3),
+    "rc3x": _RC3X,
+    "c4x": _controlled(_X, 4),
 }
 
 GATE_NAMES = frozenset(_GATES)
@@ -202,13 +192,13 @@ GATE_NAMES = frozenset(_GATES)
 def matrix(name: str, params: tuple[float, ...] = ()) -> Matrix:
     """Return the unitary of the standard gate `name`: shape (2**k, 2**k), read-only.
 
-    `params` are angles in radians. Raises `ValueError` if the gate is unknown, and `TypeError` if
-    the number of parameters is wrong.
+    `params` are its angles in radians. Raises `ValueError` if the gate is unknown.
     """
     try:
         gate = _GATES[name]
     except KeyError:
         raise ValueError(f"{name!r} is not a standard gate") from None
-    result = np.ascontiguousarray(gate(*params), dtype=np.complex128)
+    unitary = gate(*params) if callable(gate) else gate
+    result = np.ascontiguousarray(unitary, dtype=np.complex128)
     result.flags.writeable = False
     return result

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any, NamedTuple, cast
 
-from quantcloud.backends.simulation.sizes import MAX_RESULT_BYTES
+from quantcloud.backends.result_sizes import MAX_RESULT_BYTES
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.errors import CircuitError, InvalidArgument
 from quantcloud.domain.execution import Outcome, Statevector

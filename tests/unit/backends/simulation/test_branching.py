@@ -42,9 +42,9 @@ def test_few_histories_take_few_evolutions_for_many_shots():
             h q[0]; measure q[0]->c[0]; h q[0]; measure q[0]->c[1]; h q[0]; measure q[0]->c[2];
         """)
     )
-    tally = run(divided, CountingState(2), 10**9, np.random.default_rng(0))
-    assert sum(tally.counts.values()) == 10**9
-    assert all(abs(count / 10**9 - 1 / 8) < 1e-3 for count in tally.counts.values())
+    counts = run(divided, CountingState(2), 10**9, np.random.default_rng(0))
+    assert sum(counts.values()) == 10**9
+    assert all(abs(count / 10**9 - 1 / 8) < 1e-3 for count in counts.values())
     assert CountingState.evolutions == 1 + 2 + 4
 
 
@@ -52,9 +52,9 @@ def test_many_histories_need_few_states():
     rounds = "".join(f"h q[0]; measure q[0] -> c[{bit}];" for bit in range(60))
     divided = program(read(f"qreg q[2]; creg c[60]; {rounds} h q[0]; measure q[0] -> c[59];"))
     shots = 1000
-    tally = run(divided, CountingState(2), shots, np.random.default_rng(0))
-    assert sum(tally.counts.values()) == shots
-    assert len(tally.counts) == shots
+    counts = run(divided, CountingState(2), shots, np.random.default_rng(0))
+    assert sum(counts.values()) == shots
+    assert len(counts) == shots
     # The waiting states, the running state, and the caller's first state.
     assert CountingState.most_alive <= np.log2(shots) + 2
 
@@ -66,6 +66,6 @@ def test_certain_outcomes_do_not_branch():
             reset q[0]; cx q[0],q[1]; measure q[1]->c[1];
         """)
     )
-    tally = run(divided, CountingState(2), 1000, np.random.default_rng(0))
-    assert tally.counts == {"11": 1000}
+    counts = run(divided, CountingState(2), 1000, np.random.default_rng(0))
+    assert counts == {"11": 1000}
     assert CountingState.most_alive == 1

@@ -4,7 +4,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quantcloud.backends.simulation.sampling import (
-    Tally,
     bitstrings,
     draw,
     draw_bits_from_state,
@@ -70,14 +69,6 @@ def test_bitstrings_put_each_bit_in_its_place(data):
         expected.append("".join(characters))
     assert bitstrings(patterns, clbits, num_clbits, fixed) == expected
     assert bitstrings(rows.astype(bool), clbits, num_clbits, fixed) == expected
-
-
-def test_a_tally_accumulates_counts():
-    tally = Tally(3)
-    tally.add(np.array([0, 1]), np.array([5, 6]), [2], 0b001)
-    tally.add(np.array([1, 0]), np.array([7, 8]), [2], 0b001)
-    tally.add(np.array([0]), np.array([9]), [], 0b010)
-    assert tally.counts == {"001": 13, "101": 13, "010": 9}
 
 
 def test_shots_in_order_are_the_counts_shuffled():

@@ -183,7 +183,6 @@ def test_stabilizer_states_of_many_qubits_have_exact_values(executors):
 @pytest.mark.parametrize("names", [None, REAL])
 @pytest.mark.parametrize("together", [1, 1 << 14])
 def test_observables_on_wide_states_are_right(executors, seed, names, together, monkeypatch):
-    monkeypatch.setattr(operators, "_DENSE_QUBITS", 0)
     monkeypatch.setattr(operators, "_TOGETHER", together)
     case = problem(
         300 + seed, num_qubits=1 + seed % 5, gates=30, points=1 + seed % 3, names=names,

@@ -53,6 +53,24 @@ def test_local_simulator_computes_narrow_sweeps_vectorized():
     assert {each.name for each in offer(LOCAL, mid_circuit)} == {"stabilizer", "statevector"}
 
 
+def test_exact_values_of_wide_clifford_circuits_take_little_time(executors):
+    width = 2_000
+    source = f"OPENQASM 3.0; qubit[{width}] q; h q[0]; for int i in [1:{width - 1}] {{ "
+    source += "cx q[i - 1], q[i]; }"
+    ends = Observable((Term(2.0, ((0, "Z"), (width - 1, "Z"))), Term(1.0, ((0, "Z"),))))
+    (method,) = offer(LOCAL, source, points=1, observables=(ends,), exact=True)
+    assert method.name == "stabilizer"
+    assert method.seconds < 1
+    sweep = Sweep(1, 1, observables=(ends,), exact=True, variances=True)
+    block = run(
+        executors["local"], LOCAL, circuit_of(source),
+        Execution("job", "local", method.name, source, 1, 1, sweep=sweep),
+    ).block  # fmt: skip
+    assert np.frombuffer(block.values).tolist() == [2.0]
+    assert np.frombuffer(block.variances).tolist() == [1.0]
+    assert isinstance(offer(LOCAL, source, probabilities=True), Refusal)
+
+
 def test_what_a_backend_cannot_compute_is_refused_with_the_reason():
     mid_circuit = "OPENQASM 3.0; qubit q; bit c; h q; c = measure q; rx(1) q;"
     for fields in ({"observables": VALUE, "exact": True}, {"probabilities": True}):

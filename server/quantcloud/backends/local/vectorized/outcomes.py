@@ -1,4 +1,4 @@
-"""Counts and shots of a program from its states, for many points."""
+"""Counts, shots and sampled expectation values from states, for many points."""
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -14,14 +14,16 @@ from quantcloud.backends.simulation.sampling import (
     draw,
     generator,
 )
-from quantcloud.backends.simulation.sweep.registers import Bytes
+from quantcloud.backends.simulation.sweep.groups import Group, grouped, shared_out
+from quantcloud.backends.simulation.sweep.outcomes import Bytes, term_values
 from quantcloud.backends.simulation.sweep.values import Floats
+from quantcloud.domain.sweep import Observable
 
 # Up to so many outcomes a draw of all their counts is faster than one of each shot.
 _MULTINOMIAL: Final = 1024
 
 
-def measured(states: State, qubits: Sequence[int]) -> Floats:
+def _measured(states: State, qubits: Sequence[int]) -> Floats:
     """Return the squared magnitudes of the outcomes of ascending `qubits`: outcomes x points."""
     weights = np.square(states.real)
     if states.dtype != np.float64:
@@ -47,7 +49,7 @@ class Outcomes:
 
     def weights(self, states: State) -> Floats:
         """Return the probabilities of the outcomes: points x outcomes."""
-        weights = np.ascontiguousarray(measured(states, self._qubits).T)
+        weights = np.ascontiguousarray(_measured(states, self._qubits).T)
         weights /= weights.sum(axis=1, keepdims=True)
         return weights
 
@@ -92,3 +94,70 @@ class Outcomes:
         order = np.repeat(places, drawn)
         rng.shuffle(order)
         return self._rows[order]
+
+
+class Sampler:
+    """Estimates observables from `shots` shots of each state, shared out between groups of terms.
+
+    The simulator knows the variances of the groups. So a group gets shots in proportion to its
+    standard deviation, and the standard errors follow from the variances.
+    """
+
+    def __init__(self, observables: Sequence[Observable], shots: int) -> None:
+        found = grouped(observables)
+        self.number = len(observables)
+        self._shots = shots
+        self._constants = np.array(found.constants)
+        self._groups = found.groups
+        # The value of each outcome of the measured qubits: observables x outcomes.
+        self._values = [term_values(group, _outcomes(group), self.number) for group in found.groups]
+
+    def estimates(self, states: State, seeds: Sequence[int]) -> tuple[Floats, Floats]:
+        """Return values and standard errors, observables x points; each point has a seed."""
+        groups = range(len(self._groups))
+        weights = [self._weights(number, states) for number in groups]
+        means = [values @ each for values, each in zip(self._values, weights, strict=True)]
+        variances = np.array(
+            [
+                np.maximum(values**2 @ each - mean**2, 0.0)
+                for values, each, mean in zip(self._values, weights, means, strict=True)
+            ]
+        ).reshape(len(groups), self.number, len(seeds))
+        spread = np.sqrt(variances.sum(axis=1))
+        result = np.tile(self._constants[:, None], (1, len(seeds)))
+        errors = np.zeros_like(result)
+        for point, seed in enumerate(seeds):
+            rng = generator(seed)
+            shares = shared_out(self._shots, spread[:, point].tolist())
+            for number, shots in zip(groups, shares, strict=True):
+                places, drawn = draw(weights[number][:, point], shots, rng)
+                result[:, point] += self._values[number][:, places] @ drawn / shots
+                errors[:, point] += variances[number, :, point] / shots
+        return result, np.sqrt(errors)
+
+    def _weights(self, number: int, states: State) -> Floats:
+        """Return the probabilities of the outcomes of a group: outcomes x points."""
+        group = self._groups[number]
+        turned = states
+        for qubit, letter in group.basis.items():
+            if letter == "Z":
+                continue
+            view = turned.reshape(-1, 2, 1 << qubit, len(states[0]))
+            zero, one = view[:, 0], view[:, 1]
+            if letter == "Y":
+                one = -1j * one
+            turned = np.empty_like(view, dtype=one.dtype)
+            np.add(zero, one, out=turned[:, 0])
+            np.subtract(zero, one, out=turned[:, 1])
+            turned = turned.reshape(states.shape)
+        result = _measured(turned, sorted(group.basis))
+        return result / result.sum(axis=0)
+
+
+def _outcomes(group: Group) -> NDArray[np.int64]:
+    """Return for each outcome the basis state that has it, with the other qubits 0."""
+    numbers = np.arange(1 << len(group.basis))
+    states = np.zeros_like(numbers)
+    for place, qubit in enumerate(sorted(group.basis)):
+        states |= ((numbers >> place) & 1) << qubit
+    return states

@@ -115,87 +115,60 @@ class Angles:
             result[node.place] += total
             return
         operands = [known.get(id(each), each) for each in node.operands]
-        slopes = _slopes(node.symbol, known[id(node)], *operands)
+        first, second = (*operands, 0.0)[:2]
+        slopes = _SLOPES[node.symbol](known[id(node)], first, second)
         for operand, slope in zip(node.operands, slopes, strict=True):
             if isinstance(operand, Angle):
                 part = total * np.broadcast_to(slope, (result.shape[1],))[:, None]
                 totals[id(operand)] = totals.get(id(operand), 0.0) + part
 
 
-def _slopes(symbol: str, value: _Values, *operands: _Values) -> tuple[_Values, ...]:
-    """Return the derivatives of an operator or a function by each operand; `value` is its value."""
-    first, second = (*operands, 0.0)[:2]
-    match symbol:
-        case "+":
-            return 1.0, 1.0
-        case "-":
-            return 1.0, -1.0
-        case "*":
-            return second, first
-        case "/":
-            return 1 / second, -value / second
-        case "^":
-            return second * np.power(first, second - 1), value * np.log(first)
-        case _:
-            return (_slope(symbol, value, first),)
-
-
-def _slope(symbol: str, value: _Values, operand: _Values) -> _Values:
-    match symbol:
-        case "sin":
-            slope = np.cos(operand)
-        case "cos":
-            slope = -np.sin(operand)
-        case "tan":
-            slope = 1 + value * value
-        case "exp":
-            slope = value
-        case "ln":
-            slope = 1 / operand
-        case "sqrt":
-            slope = 0.5 / value
-        case "asin":
-            slope = 1 / np.sqrt(1 - operand * operand)
-        case "acos":
-            slope = -1 / np.sqrt(1 - operand * operand)
-        case "atan":
-            slope = 1 / (1 + operand * operand)
-        case _:
-            slope = -1.0  # the sign
-    return slope
+# The derivatives of operators and functions by each operand, from the value and the operands.
+_SLOPES: Final[Mapping[str, Callable[[Any, Any, Any], tuple[Any, ...]]]] = {
+    "+": lambda _, __, ___: (1.0, 1.0),
+    "-": lambda _, __, ___: (1.0, -1.0),
+    "*": lambda _, left, right: (right, left),
+    "/": lambda value, _, right: (1 / right, -value / right),
+    "^": lambda value, left, right: (right * np.power(left, right - 1), value * np.log(left)),
+    NEGATE: lambda _, __, ___: (-1.0,),
+    "sin": lambda _, operand, __: (np.cos(operand),),
+    "cos": lambda _, operand, __: (-np.sin(operand),),
+    "tan": lambda value, _, __: (1 + value * value,),
+    "exp": lambda value, _, __: (value,),
+    "ln": lambda _, operand, __: (1 / operand,),
+    "sqrt": lambda value, _, __: (0.5 / value,),
+    "asin": lambda _, operand, __: (1 / np.sqrt(1 - operand * operand),),
+    "acos": lambda _, operand, __: (-1 / np.sqrt(1 - operand * operand),),
+    "atan": lambda _, operand, __: (1 / (1 + operand * operand),),
+}
 
 
 def _line(node: Angle, lines: Mapping[int, _Line]) -> _Line | None:
     """Return a node as a line, if it is one; its operands come before."""
-    if not node.symbol:
-        return _Line(node.place, 1.0, 0.0)
-    found = [lines.get(id(each)) for each in node.operands]
-    match found, node.operands, node.symbol:
-        case [_Line() as line], _, "neg":
-            return _with_constant("*", line, -1.0)
-        case [_Line() as line, None], (_, constant), symbol if not isinstance(constant, Angle):
-            return _with_constant(symbol, line, constant)
-        case [None, _Line() as line], (constant, _), "+" | "*" if not isinstance(constant, Angle):
-            return _with_constant(node.symbol, line, constant)
-        case [None, _Line() as line], (constant, _), "-" if not isinstance(constant, Angle):
-            return _Line(line.place, -line.factor, constant - line.offset)
+    operands = [
+        lines.get(id(each)) if isinstance(each, Angle) else float(each) for each in node.operands
+    ]
+    if node.symbol in ("+", "*") and isinstance(operands[0], float):
+        operands.reverse()
+    line = None
+    match node.symbol, operands:
+        case "", _:
+            line = _Line(node.place, 1.0, 0.0)
+        case "neg", [_Line(place, factor, offset)]:
+            line = _Line(place, -factor, -offset)
+        case "+", [_Line(place, factor, offset), float(constant)]:
+            line = _Line(place, factor, offset + constant)
+        case "-", [_Line(place, factor, offset), float(constant)]:
+            line = _Line(place, factor, offset - constant)
+        case "-", [float(constant), _Line(place, factor, offset)]:
+            line = _Line(place, -factor, constant - offset)
+        case "*", [_Line(place, factor, offset), float(constant)]:
+            line = _Line(place, factor * constant, offset * constant)
+        case "/", [_Line(place, factor, offset), float(constant)] if constant:
+            line = _Line(place, factor / constant, offset / constant)
         case _:
-            return None
-
-
-def _with_constant(symbol: str, line: _Line, constant: float) -> _Line | None:
-    place, factor, offset = line
-    match symbol:
-        case "+":
-            return _Line(place, factor, offset + constant)
-        case "-":
-            return _Line(place, factor, offset - constant)
-        case "*":
-            return _Line(place, factor * constant, offset * constant)
-        case "/" if constant:
-            return _Line(place, factor / constant, offset / constant)
-        case _:
-            return None
+            pass
+    return line
 
 
 def _finite(values: Floats, first: int, what: str = "an angle") -> Floats:

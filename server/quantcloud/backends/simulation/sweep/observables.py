@@ -19,8 +19,6 @@ from quantcloud.domain.sweep import Observable, Term
 State: TypeAlias = NDArray[np.complex128]
 """Amplitudes, or factors of them. If all are real, the array is one of float64."""
 
-# Up to this many qubits one matrix is faster than a pass for each pattern.
-_DENSE_QUBITS: Final = 6
 # How many elements of patterns are processed together.
 _TOGETHER: Final = 1 << 14
 
@@ -89,11 +87,6 @@ class Operator:
             self._diagonal += _elements(term, indices).real
         self._flips = list(_joined(by_flips, num_qubits))
         self.is_real = not any(each.factors.imag.any() for each in self._flips)
-        self._matrix: State | None = None
-        if num_qubits <= _DENSE_QUBITS:
-            matrix = np.zeros((self._size, self._size), dtype=np.complex128)
-            self._add(np.eye(self._size, dtype=np.complex128), self._flips, matrix)
-            self._matrix = _as_state(matrix.real.copy()) if self.is_real else matrix
 
     @cached_property
     def _real_flips(self) -> list[_Flips]:
@@ -105,8 +98,6 @@ class Operator:
 
     def value(self, state: State) -> Floats:
         """Return the expectation value in a state, amplitudes x anything."""
-        if self._matrix is not None:
-            return inner(state, self.applied(state))
         columns = state.reshape(self._size, -1)
         result = self._diagonal @ (np.conjugate(columns) * columns).real
         for each in self._flips_of(state):
@@ -118,24 +109,26 @@ class Operator:
 
         For a real state, only the real part of it.
         """
-        if self._matrix is not None:
-            real = state.dtype == np.float64
-            matrix = _as_state(self._matrix.real) if real else self._matrix
-            return (matrix @ state.reshape(len(state), -1)).reshape(state.shape)
-        result = np.empty_like(state)
-        self._add(state, self._flips_of(state), result)
-        return result
-
-    def _add(self, state: State, flips: Sequence[_Flips], result: State) -> None:
-        np.multiply(self._diagonal.reshape(-1, *(1,) * (state.ndim - 1)), state, out=result)
-        for each in flips:
+        result: State = self._diagonal.reshape(-1, *(1,) * (state.ndim - 1)) * state
+        for each in self._flips_of(state):
             each.add(state, result)
+        return result
 
     def squared(self, state: State, product: State) -> Floats:
         """Return the expectation value of the operator's square; `product` is `applied(state)`."""
         if state.dtype == np.float64 and not self.is_real:
             product = self.applied(state.astype(np.complex128))
         return inner(product, product)
+
+
+def moments(operators: Sequence[Operator], state: State) -> tuple[Floats, Floats]:
+    """Return the expectation values and the variances in a state, amplitudes x anything."""
+    products = [each.applied(state) for each in operators]
+    values = np.array([inner(state, product) for product in products])
+    squares = np.array(
+        [each.squared(state, own) for each, own in zip(operators, products, strict=True)]
+    )
+    return values, np.maximum(squares - values**2, 0.0)
 
 
 def _joined(by_flips: Mapping[int, Sequence[Term]], num_qubits: int) -> Iterator[_Flips]:

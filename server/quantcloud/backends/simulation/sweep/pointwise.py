@@ -1,10 +1,9 @@
 """Runs a sweep point by point, by any executor that samples outcomes."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,33 +11,24 @@ from numpy.typing import NDArray
 from quantcloud.backends.simulation.noise import misreads
 from quantcloud.backends.simulation.programs import Program
 from quantcloud.backends.simulation.sampling import Sampled, generator
+from quantcloud.backends.simulation.sweep.blocks import Estimate, PointOutcomes, block
 from quantcloud.backends.simulation.sweep.groups import (
     Grouped,
     grouped,
     shared_out,
     shots_needed,
 )
-from quantcloud.backends.simulation.sweep.observables import Operator, inner
-from quantcloud.backends.simulation.sweep.outcomes import outcome_probabilities, term_values
-from quantcloud.backends.simulation.sweep.registers import Bytes, packed, rows_of_counts
-from quantcloud.backends.simulation.sweep.shifts import shifts
-from quantcloud.backends.simulation.sweep.template import Template
-from quantcloud.backends.simulation.sweep.values import Floats, in_sweep_order, values_of
-from quantcloud.circuits.ir import Circuit, Register
+from quantcloud.backends.simulation.sweep.observables import Operator, moments
+from quantcloud.backends.simulation.sweep.outcomes import (
+    outcome_probabilities,
+    rows_of_counts,
+    term_values,
+)
+from quantcloud.backends.simulation.sweep.template import Template, shifts
+from quantcloud.backends.simulation.sweep.values import Floats
+from quantcloud.circuits.ir import Circuit
 from quantcloud.domain.execution import Execution, Noise
 from quantcloud.domain.sweep import Observable, PointBlock, Sweep, point_seed
-
-
-class Estimate(NamedTuple):
-    """Expectation values of observables with their standard errors and variances.
-
-    The errors are None if the values are exact. The variances are those of the observables in the
-    state with any number of shots, and None if nobody asked for them.
-    """
-
-    values: Floats
-    errors: Floats | None = None
-    variances: Floats | None = None
 
 
 class PointExecutor(ABC):
@@ -61,10 +51,8 @@ class PointExecutor(ABC):
         operators = [Operator(each, divided.num_qubits) for each in observables]
         if not variances:
             return Estimate(np.array([each.value(state) for each in operators]))
-        products = [each.applied(state) for each in operators]
-        values = np.array([inner(state, product) for product in products])
-        squares = np.array([inner(product, product) for product in products])
-        return Estimate(values, variances=np.maximum(squares - values**2, 0.0))
+        values, spread = moments(operators, state)
+        return Estimate(values, variances=spread)
 
     def slopes(
         self,
@@ -91,63 +79,15 @@ class PointExecutor(ABC):
         return sampled.amplitudes.astype(np.complex128)
 
 
-def block(
+def pointwise(
     backend: PointExecutor, circuit: Circuit, divided: Program, execution: Execution
 ) -> PointBlock:
     """Compute the points of a run. `divided` is the program of `circuit`."""
     sweep = execution.sweep
     assert sweep is not None  # noqa: S101 - the caller checks
     template = Template(divided)
-    inputs = values_of(sweep, circuit.inputs)
-    angles = template.angles.values(inputs, sweep.first)
     runs = _Runs(backend, template, execution, sweep)
-    if not sweep.observables:
-        return _outcomes(runs, angles, circuit.clbit_registers)
-    found: list[Estimate] = []
-    slopes: list[Floats] = []
-    for place, row in enumerate(angles):
-        point = sweep.first + place
-        with naming(point):
-            found.append(runs.estimate(point, row))
-            if sweep.gradient:
-                slopes.append(runs.slopes(point, row))
-    gradients = None
-    if sweep.gradient:
-        by_input = template.angles.pulled_back(inputs, np.array(slopes), sweep.first)
-        gradients = as_bytes(in_sweep_order(by_input, sweep, circuit.inputs))
-    return PointBlock(
-        sweep.first,
-        len(angles),
-        values=as_bytes([each.values for each in found]),
-        errors=None if sweep.exact else as_bytes([each.errors for each in found]),
-        variances=as_bytes([each.variances for each in found]) if sweep.variances else None,
-        gradients=gradients,
-    )
-
-
-def _outcomes(runs: "_Runs", angles: Floats, registers: tuple[Register, ...]) -> PointBlock:
-    sweep = runs.sweep
-    counts: list[Mapping[str, int]] = []
-    rows: list[Bytes] = []
-    weights: list[Floats] = []
-    for place, row in enumerate(angles):
-        point = sweep.first + place
-        with naming(point):
-            found = runs.counts(point, row)
-            if sweep.packed:
-                rng = generator(point_seed(runs.execution.seed, point) + 1)
-                rows.append(rows_of_counts(found, runs.template.program.num_clbits, rng))
-            else:
-                counts.append(found)
-            if sweep.probabilities:
-                weights.append(runs.probabilities(row))
-    return PointBlock(
-        sweep.first,
-        len(angles),
-        counts=None if sweep.packed else tuple(counts),
-        probabilities=as_bytes(weights) if sweep.probabilities else None,
-        registers=packed(rows, registers) if sweep.packed else (),
-    )
+    return block(runs, circuit, sweep, template.angles, 1)
 
 
 class _Runs:
@@ -157,9 +97,9 @@ class _Runs:
         self, backend: PointExecutor, template: Template, execution: Execution, sweep: Sweep
     ) -> None:
         self._backend = backend
-        self.template = template
-        self.sweep = sweep
-        self.execution = replace(execution, sweep=None)
+        self._template = template
+        self._sweep = sweep
+        self._execution = replace(execution, sweep=None)
         program = template.program
         self._groups: dict[int, Grouped] = {}
         self._first_bit = 0
@@ -172,72 +112,84 @@ class _Runs:
                         "without wrong readout"
                     )
                 options = replace(execution.options, noise=_read_rightly(noise))
-                self.execution = replace(self.execution, options=options)
+                self._execution = replace(self._execution, options=options)
             if sweep.precision is not None:
-                self.execution = replace(self.execution, shots=shots_needed(sweep))
+                self._execution = replace(self._execution, shots=shots_needed(sweep))
             if program.branches:
                 self._first_bit = program.num_clbits + program.scratch_bits
 
     def _seeded(self, seed: int, shots: int | None = None) -> Execution:
-        shots = self.execution.shots if shots is None else shots
-        return replace(self.execution, seed=seed, shots=shots)
+        shots = self._execution.shots if shots is None else shots
+        return replace(self._execution, seed=seed, shots=shots)
 
-    def counts(self, point: int, row: Floats) -> Mapping[str, int]:
-        """Return the counts of a point."""
-        seeded = self._seeded(point_seed(self.execution.seed, point))
-        return self._backend.sample(self.template.bound(row), seeded).counts
+    def outcomes(self, first: int, angles: Floats) -> PointOutcomes:
+        sweep, seed = self._sweep, point_seed(self._execution.seed, first)
+        with _naming(first):
+            program = self._template.bound(angles[0])
+            counts = self._backend.sample(program, self._seeded(seed)).counts
+            likely = None
+            if sweep.probabilities:
+                likely = self._backend.probabilities(program, self._execution)[None]
+            if not sweep.packed:
+                return PointOutcomes((counts,), probabilities=likely)
+            rows = rows_of_counts(counts, program.num_clbits, generator(seed + 1))
+            return PointOutcomes(rows=(rows,), probabilities=likely)
 
-    def probabilities(self, row: Floats) -> Floats:
-        """Return the probabilities of a point."""
-        return self._backend.probabilities(self.template.bound(row), self.execution)
+    def estimates(self, first: int, angles: Floats) -> Estimate:
+        with _naming(first):
+            found = self._estimate(first, angles[0])
+            if self._sweep.gradient:
+                found = found._replace(slopes=self._slopes(first, angles[0]))
+            errors, variances, slopes = [each if each is None else each[None] for each in found[1:]]
+            return Estimate(found.values[None], errors, variances, slopes)
 
     def _observables(self, point: int) -> Sequence[Observable]:
-        sweep = self.sweep
+        sweep = self._sweep
         return sweep.observables[point : point + 1] if sweep.zipped else sweep.observables
 
-    def estimate(self, point: int, row: Floats, number: int = 0) -> Estimate:
+    def _estimate(self, point: int, row: Floats, number: int = 0) -> Estimate:
         """Return the values of a point; `number` tells apart the estimates of a point."""
-        sweep = self.sweep
+        sweep = self._sweep
         observables = self._observables(point)
-        program = self.template.bound(row)
+        program = self._template.bound(row)
         exact = None
         if sweep.exact or (sweep.variances and not number):
             exact = self._backend.expectations(
-                program, self.execution, observables, variances=sweep.variances and not number
+                program, self._execution, observables, variances=sweep.variances and not number
             )
         if exact is not None and sweep.exact:
             return exact
         key = point if sweep.zipped else 0
         if key not in self._groups:
             self._groups = {key: grouped(observables)}
-        seed = point_seed(self.execution.seed, point)
+        seed = point_seed(self._execution.seed, point)
         estimate = self._sampled(program, self._groups[key], point_seed(seed, number))
         return estimate if exact is None else estimate._replace(variances=exact.variances)
 
-    def slopes(self, point: int, row: Floats) -> Floats:
+    def _slopes(self, point: int, row: Floats) -> Floats:
         """Return the derivatives by each angle: columns x angles."""
-        if self.sweep.exact:
+        if self._sweep.exact:
             observables = self._observables(point)
-            known = self._backend.slopes(self.template, row, self.execution, observables)
+            known = self._backend.slopes(self._template, row, self._execution, observables)
             if known is not None:
                 return known
         numbers = iter(range(1, 1 << 30))
         columns = [self._slope(point, row, column, numbers) for column in range(len(row))]
-        return np.array(columns).reshape(len(row), self.sweep.columns).T
+        return np.array(columns).reshape(len(row), self._sweep.columns).T
 
     def _slope(self, point: int, row: Floats, column: int, numbers: Iterator[int]) -> Floats:
-        total = np.zeros(self.sweep.columns)
-        for shift, weight in shifts(*self.template.gates[column]):
+        total = np.zeros(self._sweep.columns)
+        for shift, weight in shifts(*self._template.gates[column]):
             moved = row.copy()
             moved[column] += shift
-            total += weight * self.estimate(point, moved, next(numbers)).values
+            total += weight * self._estimate(point, moved, next(numbers)).values
         return total
 
     def _sampled(self, program: Program, found: Grouped, seed: int) -> Estimate:
         values = np.array(found.constants)
         squares = np.zeros(len(values))
         limits = found.bounds
-        shares = shared_out(self.execution.shots, [max(row) for row in limits])
+        shares = shared_out(self._execution.shots, [max(row) for row in limits])
         for number, (group, shots) in enumerate(zip(found.groups, shares, strict=True)):
             first = self._first_bit
             measured = replace(
@@ -266,14 +218,9 @@ def _read_rightly(noise: Noise) -> Noise:
 
 
 @contextmanager
-def naming(point: int) -> Generator[None]:
+def _naming(point: int) -> Generator[None]:
     """Add the point to the message of an error."""
     try:
         yield
     except Exception as error:
         raise ValueError(f"at point {point}: {error}") from error
-
-
-def as_bytes(values: object) -> bytes:
-    """Return an array as bytes of float64, little-endian and row-major."""
-    return np.ascontiguousarray(values, dtype="<f8").tobytes()

@@ -6,17 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantcloud.backends.simulation.sizes import (
-    MAX_RESULT_BYTES,
-    check_result_size,
-    least_result_bytes,
-)
+from quantcloud.backends import result_sizes
+from quantcloud.backends.result_sizes import check_result_size
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.execution import Outcome, RunOptions, Statevector
 from quantcloud.engine.pool import messages
 from quantcloud.openqasm import examine
-
-MIB = 1 << 20
 
 
 def wide(num_qubits):
@@ -30,13 +25,17 @@ def test_no_result_is_smaller_than_its_bound(num_qubits, shots, memory, statevec
     state = Statevector((0.5,) * 2**num_qubits, (0.5,) * 2**num_qubits) if statevector else None
     counts = {key: drawn.count(key) for key in drawn}
     outcome = Outcome(counts, 1.0, state, tuple(drawn) if memory else None)
-    least = least_result_bytes(
-        wide(num_qubits), shots, RunOptions(memory=memory, statevector=statevector)
-    )
+    options = RunOptions(memory=memory, statevector=statevector)
     size = len(messages.encode_outcome(outcome))
-    assert least <= size
-    # Without the further lines of the counts, the result is not much larger.
-    assert size < least + (len(counts) - 1) * (num_qubits + 9) + 200
+    # Without the further lines of the counts, the result is not much larger than its bound.
+    below = size - (len(counts) - 1) * (num_qubits + 9) - 200
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(result_sizes, "MAX_RESULT_BYTES", size)
+        check_result_size(wide(num_qubits), shots, options)
+        patch.setattr(result_sizes, "MAX_RESULT_BYTES", below)
+        if memory and below > 0:
+            with pytest.raises(InvalidArgument):
+                check_result_size(wide(num_qubits), shots, options)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +60,6 @@ def test_memory_that_cannot_fit_is_refused_with_the_shots_that_would(num_qubits,
     assert caught.value.field == "options.memory"
     assert caught.value.reason == "RESULT_TOO_LARGE"
     (most,) = map(int, re.findall(r"send at most (\d+) shots", caught.value.message))
-    assert least_result_bytes(analysis, most, options) > MAX_RESULT_BYTES - MIB / 32
     check_result_size(analysis, most, options)
     with pytest.raises(InvalidArgument):
         check_result_size(analysis, most + 1, options)
