@@ -26,7 +26,6 @@ from quantcloud.storage.jobs.turns import (
     in_turn,
 )
 from quantcloud.storage.unit_of_work.transaction import Transaction
-from quantcloud.storage.usage import usage_of
 
 _CIRCUIT = select(job_circuits.c.qasm, job_circuits.c.analysis, job_circuits.c.sweep).where(
     job_circuits.c.job_id == bindparam("job_id")
@@ -136,7 +135,7 @@ def claim(
             continue
         circuit, method = _circuit(tx, record.job)
         if fit.take(record.job, method):
-            used = usage_of(tx, record.job.account_id, at)
+            used = tx.pending.used(record.job.account_id, at)
             dispatched = _dispatch(tx, record, owner, at)
             job, lease = dispatched.job, dispatched.held
             claims.append(Claim(dispatched, job, lease, circuit, method, tier, used))

@@ -68,40 +68,24 @@ def add(tx: Transaction, new: NewJob, circuit: dict[str, Any]) -> list[JobEvent]
     return events
 
 
+class ChangedMeanwhileError(Exception):
+    """A job is no longer as known. Nothing was written."""
+
+
 def advance(
     tx: Transaction,
     record: JobRecord,
     changes: Sequence[Change],
     *,
     result: JobResult | None = None,
+    as_known: bool = False,
 ) -> tuple[JobRecord, list[JobEvent]]:
     """Apply `changes` to a job; return it, and an event for each. The last carries `result`.
 
-    The lease ends if the new status needs none. Raises `InvalidTransitionError` before any write.
+    The lease ends if the new status needs none, and the usage of a job that ends counts as metered.
+    `as_known` says that the record was not read in this transaction. Raises, before any write,
+    `InvalidTransitionError`, and `ChangedMeanwhileError` if the job is no longer as known.
     """
-    written = _advance(tx, record, changes, result, as_known=False)
-    assert written is not None  # noqa: S101  # only `as_known` returns None
-    return written
-
-
-def advance_as_known(
-    tx: Transaction, record: JobRecord, changes: Sequence[Change], *, result: JobResult | None
-) -> tuple[JobRecord, list[JobEvent]] | None:
-    """Like `advance`, for a record that was not read in this transaction.
-
-    Return None, and write nothing, if the job has changed since.
-    """
-    return _advance(tx, record, changes, result, as_known=True)
-
-
-def _advance(
-    tx: Transaction,
-    record: JobRecord,
-    changes: Sequence[Change],
-    result: JobResult | None,
-    *,
-    as_known: bool,
-) -> tuple[JobRecord, list[JobEvent]] | None:
     steps = _steps(record.job, changes)
     if not steps:
         return record, []
@@ -109,12 +93,15 @@ def _advance(
     has_metadata = any(change.metadata is not None for change in changes)
     metadata_sequence = last.sequence if has_metadata else record.metadata_sequence
     lease = record.lease if last.status in LEASED else None
-    after = replace(record, job=last, lease=lease, metadata_sequence=metadata_sequence)
+    metered = record.metered or last.status.is_terminal
+    after = replace(
+        record, job=last, lease=lease, metered=metered, metadata_sequence=metadata_sequence
+    )
     values = {
         **changing(last),
         "changed_at": last.changed_at,
         "losses": record.losses,
-        "metered": record.metered,
+        "metered": metered,
         "lease_owner": lease and lease.owner,
         "lease_token": lease and lease.token,
     }
@@ -131,7 +118,7 @@ def _advance(
             values["known_token"] = record.lease and record.lease.token
         update = _update(with_metadata=has_metadata, as_known=as_known)
         if not tx.change_job(update, values) and as_known:
-            return None
+            raise ChangedMeanwhileError
     tx.pending.moved(record.job.account_id, record.job.status, last.status)
     return after, _add_events(tx, steps, metadata_sequence, result)
 
