@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
-from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import bindparam, select, update
@@ -16,19 +15,17 @@ from quantcloud.storage.database.tables import jobs
 from quantcloud.storage.job_record import JobRecord, NewJob
 from quantcloud.storage.jobs.columns import (
     CHANGING,
-    FIXED,
     INTERNAL,
     RECORD_COLUMNS,
     changing,
     options_to_json,
     record_of,
     tags_to_json,
+    values_of,
 )
 from quantcloud.storage.jobs.event_rows import row_of
 from quantcloud.storage.unit_of_work.transaction import Transaction
 
-_NAMES = (*FIXED, *CHANGING)
-_values = attrgetter(*_NAMES)
 _SELECT = select(*RECORD_COLUMNS).where(jobs.c.id == bindparam("job_id")).with_for_update()
 
 
@@ -50,10 +47,10 @@ def add(tx: Transaction, new: NewJob, circuit: dict[str, Any]) -> list[JobEvent]
     job = new.job
     steps = [job, *_steps(job, new.changes)]
     last = steps[-1]
-    row: dict[str, Any] = dict(zip(_NAMES, _values(last), strict=True))
-    row["options"] = options_to_json(job.options)
-    row["tags"] = tags_to_json(job.tags)
-    row |= {
+    row: dict[str, Any] = {
+        **values_of(last),
+        "options": options_to_json(job.options),
+        "tags": tags_to_json(job.tags),
         "changed_at": last.changed_at,
         "metadata_sequence": last.sequence,
         "losses": 0,
