@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, select
 
@@ -33,6 +33,14 @@ _CIRCUIT = select(job_circuits.c.qasm, job_circuits.c.analysis, job_circuits.c.s
 _METHOD = "method"
 
 
+class StoredCircuit(NamedTuple):
+    """The row of a circuit."""
+
+    qasm: bytes
+    analysis: Mapping[str, Any]
+    sweep: bytes | None
+
+
 @value_object
 class Claim:
     """A dispatched job with its lease and all that its run needs.
@@ -44,7 +52,7 @@ class Claim:
     record: JobRecord
     job: Job
     lease: Lease
-    circuit: "NewJob | StoredCircuit"
+    circuit: NewJob | StoredCircuit
     method: Method
     tier: Tier
     used: MonthlyUsage
@@ -84,7 +92,7 @@ def packed_method(method: Method) -> dict[str, Any]:
     return {_METHOD: {name: getattr(method, name) for name in names}}
 
 
-def _stored_method(job: Job, circuit: "StoredCircuit") -> Method:
+def _stored_method(job: Job, circuit: StoredCircuit) -> Method:
     name, stored = job.method or "", circuit.analysis.get(_METHOD, {})
     try:
         figures = int(stored["memory_bytes"]), float(stored["seconds"]), int(stored["cores"])
@@ -93,19 +101,6 @@ def _stored_method(job: Job, circuit: "StoredCircuit") -> Method:
         # An older server stored none. If it is damaged, `Jobs.input_of` says so.
         return Method(name, 0, 0.0)
     return Method(name, *figures[:2], cores=figures[2], parallel=parallel)
-
-
-class StoredCircuit(Protocol):
-    """The row of a circuit."""
-
-    @property
-    def qasm(self) -> bytes: ...
-
-    @property
-    def analysis(self) -> Mapping[str, Any]: ...
-
-    @property
-    def sweep(self) -> bytes | None: ...
 
 
 def claim(
@@ -153,8 +148,8 @@ def _circuit(tx: Transaction, job: Job) -> tuple[NewJob | StoredCircuit, Method]
     """Return the circuit of a job that waits, and the method by which it runs."""
     if (new := tx.pending.new.get(job.id)) is not None:
         return new, new.method
-    row = tx.look_up(_CIRCUIT, {"job_id": job.id}).one()
-    return row, _stored_method(job, row)
+    circuit = StoredCircuit(*tx.look_up(_CIRCUIT, {"job_id": job.id}).one())
+    return circuit, _stored_method(job, circuit)
 
 
 def _dispatch(tx: Transaction, record: JobRecord, owner: str, at: datetime) -> JobRecord:

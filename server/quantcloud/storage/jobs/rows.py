@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, select, update
 from sqlalchemy.sql.dml import Update
 
 from quantcloud.domain.errors import NotFound
-from quantcloud.domain.job import LEASED, Change, Job, JobEvent, JobResult
+from quantcloud.domain.job import LEASED, Change, Job, JobEvent, JobResult, Lease
 from quantcloud.storage.database.columns import JsonObject
 from quantcloud.storage.database.tables import jobs
 from quantcloud.storage.job_record import JobRecord, NewJob
@@ -37,6 +37,13 @@ def load(tx: Transaction, job_id: str) -> JobRecord:
     if row is None:
         raise NotFound("job", job_id)
     return record_of(row)
+
+
+def load_leased(tx: Transaction, job_id: str, lease: Lease | None) -> JobRecord:
+    """Like `load`; raises `StaleLeaseError` unless `lease` is the job's. Both may be None."""
+    record = load(tx, job_id)
+    record.fence(lease)
+    return record
 
 
 def add(tx: Transaction, new: NewJob, circuit: dict[str, Any]) -> list[JobEvent]:

@@ -1,6 +1,6 @@
 """Changes of jobs, as units of work. Each is atomic and raises its errors before it writes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -123,8 +123,7 @@ def advance(
             raise ValueError(f"advance() cannot make a job {change.status}; claim or complete it")
         if lease is not None and change.status in TERMINAL:
             raise ValueError(f"advance() cannot make a run {change.status}; end it")
-    record = job_rows.load(tx, job_id)
-    record.fence(lease)
+    record = job_rows.load_leased(tx, job_id, lease)
     after, events = job_rows.advance(tx, record, changes)
     if after.metered:
         _meter(tx, record, changes[-1].at, NO_USAGE)
@@ -151,8 +150,7 @@ def finish(
         with suppress(InvalidTransitionError, ChangedMeanwhileError):
             written = job_rows.advance(tx, known, changes, result=stored, as_known=True)
     if written is None or known is None:
-        known = job_rows.load(tx, job_id)
-        known.fence(lease)
+        known = job_rows.load_leased(tx, job_id, lease)
         written = job_rows.advance(tx, known, changes, result=stored)
     if result is not None:
         tx.add_result(result.row, result.block)
@@ -181,28 +179,16 @@ def cancel(
     return event
 
 
-def requeue(
-    tx: Transaction,
-    job_id: str,
-    lease: Lease,
-    at: datetime,
-    *,
-    lost: bool,
-    because: str,
-    most: int,
-) -> JobEvent:
-    """Return a job to the queue under its lease."""
-    record = job_rows.load(tx, job_id)
-    record.fence(lease)
-    return return_to_queue(tx, record, at, lost=lost, because=because, most=most)
-
-
 def recover(tx: Transaction, at: datetime) -> list[JobEvent]:
     """End all leases as lost."""
-    return [
-        return_to_queue(tx, job_rows.load(tx, job_id), at, lost=True)
-        for job_id in tx.read(_LEASED_IDS).scalars()
-    ]
+    return return_all(tx, tx.read(_LEASED_IDS).scalars(), at, lost=True)
+
+
+def return_all(
+    tx: Transaction, job_ids: Iterable[str], at: datetime, *, lost: bool
+) -> list[JobEvent]:
+    """End the leases of jobs and queue the jobs, as `return_to_queue` does."""
+    return [return_to_queue(tx, job_rows.load(tx, job_id), at, lost=lost) for job_id in job_ids]
 
 
 def return_to_queue(
