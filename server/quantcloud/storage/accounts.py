@@ -1,5 +1,7 @@
 """Accounts."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -59,49 +61,32 @@ class Accounts:
         Arguments other than None update the account. This is cheap enough for every request: it
         writes only if something changes.
         """
+        given = {"email": email, "name": name, "tier": tier}
+        given = {name: value for name, value in given.items() if value is not None}
         present = await self.get(account_id)
-        if present is not None and _merge(present, email, name, tier) == present:
+        if present is not None and replace(present, **given) == present:
             return present
         first = Account(account_id, Tier.EXPLORER, at)
-        return await self._writer.run(lambda tx: _ensure(tx, first, email, name, tier))
+        return await self._writer.run(lambda tx: _change(tx, account_id, given, first))
 
     async def set_tier(self, account_id: str, tier: Tier) -> Account:
         """Move the account to `tier`. Raises `NotFound`."""
-        return await self._writer.run(lambda tx: _ensure(tx, account_id, None, None, tier))
+        return await self._writer.run(lambda tx: _change(tx, account_id, {"tier": tier}))
 
 
-def _merge(account: Account, email: str | None, name: str | None, tier: Tier | None) -> Account:
-    return Account(
-        id=account.id,
-        tier=account.tier if tier is None else tier,
-        created_at=account.created_at,
-        email=account.email if email is None else email,
-        name=account.name if name is None else name,
-    )
-
-
-def _ensure(
-    tx: Transaction,
-    first: Account | str,
-    email: str | None,
-    name: str | None,
-    tier: Tier | None,
+def _change(
+    tx: Transaction, account_id: str, given: Mapping[str, Any], first: Account | None = None
 ) -> Account:
-    account_id = first if isinstance(first, str) else first.id
+    """Change the fields of an account that are `given`; without an account, those of `first`."""
     row = tx.read(_GET, {"account_id": account_id}).one_or_none()
-    if row is not None:
-        present = account_of(row)
-        account = _merge(present, email, name, tier)
-        if account != present:
-            tx.write(_UPDATE, {"account_id": account_id, **_changing(account)})
-        return account
-    if isinstance(first, str):
-        raise NotFound("account", first)
-    account = _merge(first, email, name, tier)
-    created = {"id": account.id, "created_at": account.created_at, "turn": 0}
-    tx.write(_INSERT, {**created, **_changing(account)})
+    present = first if row is None else account_of(row)
+    if present is None:
+        raise NotFound("account", account_id)
+    account = replace(present, **given)
+    values = {"tier": account.tier.value, "email": account.email, "name": account.name}
+    if row is None:
+        new = {"id": account_id, "created_at": account.created_at, "turn": 0}
+        tx.write(_INSERT, {**new, **values})
+    elif account != present:
+        tx.write(_UPDATE, {"account_id": account_id, **values})
     return account
-
-
-def _changing(account: Account) -> dict[str, Any]:
-    return {"tier": account.tier.value, "email": account.email, "name": account.name}

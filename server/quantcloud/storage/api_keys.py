@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
+from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
@@ -18,10 +19,9 @@ from quantcloud.storage.database.tables import accounts, api_keys
 from quantcloud.storage.unit_of_work.group_commit import Writer
 from quantcloud.storage.unit_of_work.transaction import Transaction
 
-_KEY_COLUMNS = [
-    api_keys.c[name].label(f"key_{name}")
-    for name in ("id", "account_id", "name", "prefix", "created_at", "last_used_at")
-]
+_FIELDS = [each.name for each in fields(ApiKey)]
+# A join has columns of the account by the same names.
+_KEY_COLUMNS = [api_keys.c[name].label(f"key_{name}") for name in _FIELDS]
 _VALID = api_keys.c.revoked_at.is_(None)
 _OF_ACCOUNT = (api_keys.c.account_id == bindparam("of_account"), _VALID)
 
@@ -129,28 +129,9 @@ def _create(tx: Transaction, key: ApiKey, digest: bytes, limit: int) -> ApiKey:
             requested=1,
             used=present,
         )
-    tx.write(
-        _INSERT,
-        {
-            "id": key.id,
-            "account_id": key.account_id,
-            "name": key.name,
-            "prefix": key.prefix,
-            "digest": digest,
-            "created_at": key.created_at,
-            "last_used_at": None,
-            "revoked_at": None,
-        },
-    )
+    tx.write(_INSERT, {**asdict(key), "digest": digest})
     return key
 
 
 def _key_of(row: AnyRow) -> ApiKey:
-    return ApiKey(
-        id=row.key_id,
-        account_id=row.key_account_id,
-        name=row.key_name,
-        prefix=row.key_prefix,
-        created_at=row.key_created_at,
-        last_used_at=row.key_last_used_at,
-    )
+    return ApiKey(**{name: getattr(row, f"key_{name}") for name in _FIELDS})

@@ -1,7 +1,7 @@
 """Saved circuits."""
 
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import fields
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -22,6 +22,9 @@ from quantcloud.storage.database.tables import saved_circuits
 from quantcloud.storage.unit_of_work.group_commit import Writer
 from quantcloud.storage.unit_of_work.transaction import Transaction
 
+_FIELDS = [each.name for each in fields(SavedCircuit)]
+# These are stored as packed texts.
+_TEXTS = ("code", "qasm")
 _OWN = (
     saved_circuits.c.id == bindparam("circuit_id"),
     saved_circuits.c.account_id == bindparam("of_account"),
@@ -56,7 +59,7 @@ class Circuits:
         self._writer = writer
 
     async def create(self, circuit: SavedCircuit) -> SavedCircuit:
-        row = await _pack({f.name: getattr(circuit, f.name) for f in fields(circuit)})
+        row = await _pack({name: getattr(circuit, name) for name in _FIELDS})
 
         def unit(tx: Transaction) -> None:
             tx.write(_INSERT, row)
@@ -122,7 +125,7 @@ def _place(circuit: SavedCircuit) -> Place:
 
 
 async def _pack(values: dict[str, Any]) -> dict[str, Any]:
-    texts = {name: text for name in ("code", "qasm") if (text := values.get(name)) is not None}
+    texts = {name: text for name in _TEXTS if (text := values.get(name)) is not None}
 
     def pack() -> dict[str, Any]:
         return values | {name: codec.pack_text(text) for name, text in texts.items()}
@@ -131,28 +134,18 @@ async def _pack(values: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _unpack(rows: list[AnyRow]) -> list[SavedCircuit]:
-    def unpack() -> list[SavedCircuit]:
-        return [_circuit_of(row) for row in rows]
-
     size = sum(codec.most_bytes(row.code) + codec.most_bytes(row.qasm) for row in rows)
-    return await offload.run(Work.UNPACK_TEXT.cost(size), unpack)
+    return await offload.run(
+        Work.UNPACK_TEXT.cost(size), lambda: [_circuit_of(row) for row in rows]
+    )
 
 
 def _circuit_of(row: AnyRow) -> SavedCircuit:
-    circuit = SavedCircuit(
-        id=row.id,
-        account_id=row.account_id,
-        name=row.name,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-        num_qubits=row.num_qubits,
-        metadata=row.metadata,
-    )
-    return replace(
-        circuit,
-        code=None if row.code is None else codec.unpack_text(row.code),
-        qasm=None if row.qasm is None else codec.unpack_text(row.qasm),
-    )
+    values = {name: getattr(row, name) for name in _FIELDS}
+    for name in _TEXTS:
+        if values[name] is not None:
+            values[name] = codec.unpack_text(values[name])
+    return SavedCircuit(**values)
 
 
 @cache

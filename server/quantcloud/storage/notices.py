@@ -21,6 +21,7 @@ from quantcloud.storage.database import codec
 from quantcloud.storage.database.postgres import CHANNEL, READ_SECONDS, PostgresDatabase
 from quantcloud.storage.database.tables import job_events
 from quantcloud.storage.jobs.event_rows import EVENTS, events_of
+from quantcloud.storage.unit_of_work.group_commit import Writer
 
 # The most rows that are published at once. A row has up to about seven events, and these must fit
 # into a watch's buffer.
@@ -54,9 +55,9 @@ class _Step(Enum):
 
 
 class Notices:
-    """Calls `publish` with the events of every server once, in the order of the commits.
+    """Makes `writer` publish the events of every server once, in the order of the commits.
 
-    Of jobs that other servers change, it reads the events only if `wants` is true for the news: all
+    Of jobs that other servers change, it reads the events only if a listener wants the news: all
     events would take many times as long. `on_loss` is called when the log becomes unreadable. The
     events written meanwhile are published when it is readable again.
     """
@@ -64,14 +65,12 @@ class Notices:
     def __init__(
         self,
         database: PostgresDatabase,
-        publish: Callable[[Sequence[JobEvent]], None],
-        wants: Callable[[News], bool],
+        writer: Writer,
         on_loss: Callable[[], None],
         poll_seconds: float,
     ) -> None:
         self._database = database
-        self._publish = publish
-        self._wants = wants
+        self._writer = writer
         self._on_loss = on_loss
         self._poll_seconds = poll_seconds
         self._cursor = 0
@@ -86,6 +85,7 @@ class Notices:
     async def start(self) -> None:
         """Follow the log from its current end on. Raises `Unavailable`."""
         self._cursor = await self._database.read(lambda c: c.execute(_LATEST).scalar_one()) or 0
+        self._writer.arrange = self._arrange
         self._tasks = [
             asyncio.create_task(self._follow(), name="event log"),
             asyncio.create_task(self._listen(), name="notifications"),
@@ -96,7 +96,7 @@ class Notices:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def arrange(self, events: Sequence[JobEvent]) -> Sequence[JobEvent]:
+    async def _arrange(self, events: Sequence[JobEvent]) -> Sequence[JobEvent]:
         """Return what to publish after this server has committed `events`.
 
         That is what other servers committed before, then those of `events` that were not yet read
@@ -144,16 +144,15 @@ class Notices:
                 # The cursor moves only after the rows were read without an error.
                 events = await self._events(some)
                 self._cursor = some[-1]
-                self._publish(events)
+                self._writer.publish(events)
             self._cursor = last
         return _Step.READ if wanted else _Step.PAUSE
 
     async def _news(self, before: int, limit: int | None) -> tuple[int | None, Sequence[int]]:
         """Return the last cursor among the next rows of the log, and the cursors of wanted rows."""
         rows = await self._fetch(_NEWS, self._cursor, before, limit)
-        wanted = [
-            row[0] for row in rows if self._wants(News(row[1], row[2], JobStatus(row[3]), row[4]))
-        ]
+        wants = self._writer.wants
+        wanted = [row[0] for row in rows if wants(News(row[1], row[2], JobStatus(row[3]), row[4]))]
         return (rows[-1][0] if rows else None), wanted
 
     async def _fetch(self, statement: str, *values: object) -> Sequence[Any]:

@@ -12,11 +12,11 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import accumulate
-from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, delete, func, insert, select, tuple_, update
+from sqlalchemy import Executable, bindparam, delete, func, insert, select, tuple_, update
 
 from quantcloud.storage.database.interface import AnyRow
+from quantcloud.storage.database.queries import Values, place
 from quantcloud.storage.database.tables import (
     idempotency_keys,
     job_circuits,
@@ -37,12 +37,7 @@ BATCH = 24
 BATCH_BYTES = 4 * 1024 * 1024
 """The most bytes of results and circuits that one removes, unless a single job has more."""
 _PROGRESS_ID = 1
-_PLACES = [f"place_{place}" for place in range(BATCH)]
-
-
-def _one_of(column: Any) -> ColumnElement[bool]:
-    return column.in_([bindparam(name, type_=column.type) for name in _PLACES])
-
+_IDS = Values("id", BATCH)
 
 _PROGRESS = select(retention_progress.c.completed_at, retention_progress.c.job_id)
 _ENDED = jobs.c.completed_at.is_not(None)
@@ -72,31 +67,32 @@ _NEXT = (
 )
 _NEXT_AFTER = _NEXT.where(
     tuple_(jobs.c.completed_at, jobs.c.id)
-    > tuple_(
-        bindparam("completed_at", type_=jobs.c.completed_at.type),
-        bindparam("job_id", type_=jobs.c.id.type),
-    )
+    > place(jobs.c.completed_at, jobs.c.id, "completed_at", "job_id")
 )
+_OF_JOBS = _IDS.contain(job_events.c.job_id)
 _EVENTS = select(
     job_events.c.account_id, job_events.c.cursor, job_events.c.completed_at, job_events.c.earlier
-).where(_one_of(job_events.c.job_id))
-# The last event of a job that has ended is the one with a time of completion.
-_REMOVE_EVENTS = delete(job_events).where(
-    _one_of(job_events.c.job_id), job_events.c.completed_at.is_(None)
+).where(_OF_JOBS)
+_REMOVE_DATA = [
+    delete(table).where(_IDS.contain(table.c.job_id))
+    for table in (job_results, sweep_blocks, job_circuits)
+]
+_REMOVE_HISTORY = (
+    *_REMOVE_DATA,
+    # The last event of a job that has ended is the one with a time of completion.
+    delete(job_events).where(_OF_JOBS, job_events.c.completed_at.is_(None)),
+    update(job_events).where(_OF_JOBS, job_events.c.earlier.is_not(None)).values(earlier=None),
 )
-_REMOVE_EARLIER = (
-    update(job_events)
-    .where(_one_of(job_events.c.job_id), job_events.c.earlier.is_not(None))
-    .values(earlier=None)
+# In the order that the foreign keys require. A key of a job that old has expired.
+_REMOVE_JOBS = (
+    *_REMOVE_DATA,
+    delete(job_events).where(_OF_JOBS),
+    delete(job_tags).where(_IDS.contain(job_tags.c.job_id)),
+    delete(idempotency_keys).where(_IDS.contain(idempotency_keys.c.job_id)),
+    delete(jobs).where(_IDS.contain(jobs.c.id)),
 )
-_REMOVE_RESULTS = delete(job_results).where(_one_of(job_results.c.job_id))
-_REMOVE_BLOCKS = delete(sweep_blocks).where(_one_of(sweep_blocks.c.job_id))
-_REMOVE_CIRCUITS = delete(job_circuits).where(_one_of(job_circuits.c.job_id))
-_REMOVALS = (
-    _REMOVE_EVENTS, _REMOVE_EARLIER, _REMOVE_RESULTS, _REMOVE_BLOCKS, _REMOVE_CIRCUITS,
-)  # fmt: skip
 _HORIZONS = select(removed_events.c.account_id, removed_events.c.cursor).where(
-    _one_of(removed_events.c.account_id)
+    _IDS.contain(removed_events.c.account_id)
 )
 _SET_HORIZON = (
     update(removed_events)
@@ -108,16 +104,6 @@ _SET_PROGRESS = update(retention_progress).values(
     completed_at=bindparam("completed_at"), job_id=bindparam("job_id")
 )
 _INSERT_PROGRESS = insert(retention_progress)
-_LAST_EVENTS = select(job_events.c.account_id, job_events.c.cursor).where(
-    _one_of(job_events.c.job_id)
-)
-# In the order that the foreign keys require. A key of a job that old has expired.
-_REMOVE_JOBS = (
-    delete(job_events).where(_one_of(job_events.c.job_id)),
-    delete(job_tags).where(_one_of(job_tags.c.job_id)),
-    delete(idempotency_keys).where(_one_of(idempotency_keys.c.job_id)),
-    delete(jobs).where(_one_of(jobs.c.id)),
-)
 _COUNT_REMOVED = (
     update(removed_events)
     .where(removed_events.c.account_id == bindparam("of_account"))
@@ -163,7 +149,15 @@ def _remove(tx: Transaction, before: datetime) -> int:
     found = _bounded(found)
     if not found:
         return 0
-    _remove_history(tx, [job.id for job in found])
+    ids = _IDS.of([job.id for job in found])
+    # The earlier events of a row have the cursors just below its own.
+    gone = [
+        (event.account_id, event.cursor - (event.completed_at is not None))
+        for event in tx.read(_EVENTS, ids)
+        if event.completed_at is None or event.earlier is not None
+    ]
+    _run(tx, _REMOVE_HISTORY, ids)
+    _raise_horizons(tx, gone)
     reached = {"completed_at": found[-1].completed_at, "job_id": found[-1].id}
     if tx.write(_SET_PROGRESS, reached).rowcount == 0:
         tx.write(_INSERT_PROGRESS, {"id": _PROGRESS_ID, **reached})
@@ -174,15 +168,10 @@ def _remove_jobs(tx: Transaction, before: datetime) -> int:
     found = _bounded(tx.read(_NEXT, {"before": before}).all())
     if not found:
         return 0
-    job_ids = [job.id for job in found]
-    _remove_history(tx, job_ids)
-    places = _placed(job_ids)
-    horizons: dict[str, int] = {}
-    for event in tx.read(_LAST_EVENTS, places):
-        horizons[event.account_id] = max(horizons.get(event.account_id, 0), event.cursor)
-    for statement in _REMOVE_JOBS:
-        tx.write(statement, places)
-    _raise_horizons(tx, horizons)
+    ids = _IDS.of([job.id for job in found])
+    gone = [(event.account_id, event.cursor) for event in tx.read(_EVENTS, ids)]
+    _run(tx, _REMOVE_JOBS, ids)
+    _raise_horizons(tx, gone)
     counts = Counter(job.account_id for job in found)
     tx.write(
         _COUNT_REMOVED,
@@ -197,28 +186,19 @@ def _bounded(found: Sequence[AnyRow]) -> Sequence[AnyRow]:
     return found[: max(1, sum(size <= BATCH_BYTES for size in sizes))]
 
 
-def _placed(values: Sequence[str]) -> dict[str, str]:
-    """Return one value for each parameter; the last value repeats, which changes nothing."""
-    return dict(zip(_PLACES, [*values, *[values[-1]] * BATCH], strict=False))
+def _run(tx: Transaction, statements: Sequence[Executable], ids: dict[str, str]) -> None:
+    for statement in statements:
+        tx.write(statement, ids)
 
 
-def _remove_history(tx: Transaction, job_ids: Sequence[str]) -> None:
-    """Remove the jobs' results, circuits, and all events but the last."""
-    places = _placed(job_ids)
+def _raise_horizons(tx: Transaction, gone: Sequence[tuple[str, int]]) -> None:
+    """Note that events of accounts were removed up to these cursors."""
     horizons: dict[str, int] = {}
-    for event in tx.read(_EVENTS, places):
-        # The earlier events of a row have the cursors just below its own.
-        gone = event.cursor - 1 if event.earlier is not None else event.cursor
-        if event.completed_at is None or event.earlier is not None:
-            horizons[event.account_id] = max(horizons.get(event.account_id, 0), gone)
-    for statement in _REMOVALS:
-        tx.write(statement, places)
-    if horizons:
-        _raise_horizons(tx, horizons)
-
-
-def _raise_horizons(tx: Transaction, horizons: dict[str, int]) -> None:
-    present = {row.account_id: row.cursor for row in tx.read(_HORIZONS, _placed([*horizons]))}
+    for account_id, cursor in gone:
+        horizons[account_id] = max(horizons.get(account_id, 0), cursor)
+    if not horizons:
+        return
+    present = {row.account_id: row.cursor for row in tx.read(_HORIZONS, _IDS.of([*horizons]))}
     raised = [
         {"of_account": account_id, "to_cursor": cursor}
         for account_id, cursor in horizons.items()

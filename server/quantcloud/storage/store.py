@@ -3,7 +3,7 @@
 Times are aware datetimes in UTC. A method that changes something returns after its commit.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,6 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from quantcloud.domain.cursors import Cursors
-from quantcloud.domain.job import JobEvent
 from quantcloud.domain.news import News
 from quantcloud.storage.account_data import AccountData
 from quantcloud.storage.accounts import Accounts
@@ -37,9 +36,6 @@ POLL_SECONDS = 1.0
 _ADVICE = "give sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE"
 
 
-_MakesNotices = Callable[["Store"], "Notices"]
-
-
 class Store:
     """An open database, with one attribute for each repository.
 
@@ -50,16 +46,14 @@ class Store:
         self,
         database: Database,
         epoch: bytes,
-        notices: _MakesNotices | None = None,
         apply: Applies | None = None,
     ) -> None:
         self.cursors = Cursors(epoch)
         self._database = database
         self._on_loss: list[Callable[[], None]] = []
-        self._notices = notices(self) if notices else None
-        self._writer = Writer(
-            database, arrange=self._notices.arrange if self._notices else None, apply=apply
-        )
+        # Set if other servers may use the same database.
+        self._notices: Notices | None = None
+        self._writer = Writer(database, apply=apply)
         self.jobs = Jobs(database, self._writer)
         self.leases = Leases(self._writer)
         self.idempotency = Idempotency(database)
@@ -87,16 +81,24 @@ class Store:
         Raises `StoreError` if the database cannot be used.
         """
         if isinstance(location, str) and (url := _postgres_url(location)):
-            store = await _open_postgres(url, connections, poll_seconds)
-        else:
-            database = await SqliteDatabase.open(sqlite_path(location))
-            try:
-                store = cls(database, await epoch_of(database))
-            except SQLAlchemyError as error:
-                await database.close()
-                raise database.faults.unusable(error) from error
-        if store._notices is not None:
-            await store._notices.start()
+            return await cls._open_postgres(url, connections, poll_seconds)
+        database = await SqliteDatabase.open(sqlite_path(location))
+        try:
+            return cls(database, await epoch_of(database))
+        except SQLAlchemyError as error:
+            await database.close()
+            raise database.faults.unusable(error) from error
+
+    @classmethod
+    async def _open_postgres(cls, url: str, connections: int, poll_seconds: float) -> "Store":
+        # Imported only for PostgreSQL: these take a third of a second and 20 MiB.
+        from quantcloud.storage.database.postgres import PostgresDatabase  # noqa: PLC0415
+        from quantcloud.storage.notices import Notices  # noqa: PLC0415
+
+        database = await PostgresDatabase.open(url, connections=connections)
+        store = cls(database, await epoch_of(database), database.apply)
+        store._notices = Notices(database, store._writer, store._lose, poll_seconds)
+        await store._notices.start()
         return store
 
     @property
@@ -138,32 +140,9 @@ class Store:
         """Call `listener` when the events of other servers cannot be read for a while."""
         self._on_loss.append(listener)
 
-    def publish(self, events: Sequence[JobEvent]) -> None:
-        """Call the listeners with events of other servers."""
-        self._writer.publish(events)
-
-    def wants(self, news: News) -> bool:
-        """Whether a listener needs the events behind news of another server."""
-        return self._writer.wants(news)
-
-    def lose(self) -> None:
-        """Tell that the events of other servers cannot be read."""
+    def _lose(self) -> None:
         for listener in tuple(self._on_loss):
             listener()
-
-
-async def _open_postgres(url: str, connections: int, poll_seconds: float) -> Store:
-    # Imported only for PostgreSQL: these take a third of a second and 20 MiB.
-    from quantcloud.storage.database.postgres import PostgresDatabase  # noqa: PLC0415
-    from quantcloud.storage.notices import Notices  # noqa: PLC0415
-
-    database = await PostgresDatabase.open(url, connections=connections)
-    return Store(
-        database,
-        await epoch_of(database),
-        lambda store: Notices(database, store.publish, store.wants, store.lose, poll_seconds),
-        database.apply,
-    )
 
 
 def _postgres_url(location: str) -> str | None:

@@ -3,7 +3,7 @@
 The planner matches the conditions of partial indexes by their literal text.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from itertools import zip_longest
 from typing import Any
 
@@ -43,7 +43,7 @@ class Values:
         """Return the condition that a column has one of the values."""
         return column.in_([bindparam(name, type_=column.type) for name in self._names])
 
-    def of(self, values: Sequence[str]) -> Mapping[str, str]:
+    def of(self, values: Sequence[str]) -> dict[str, Any]:
         """Return the parameters; the first value repeats, which changes nothing."""
         return dict(zip_longest(self._names, values, fillvalue=values[0]))
 

@@ -3,12 +3,13 @@
 import asyncio
 import math
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Integer, column, select, table, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -20,7 +21,6 @@ from quantcloud.domain.errors import Damaged
 from quantcloud.storage.database.errors import store_closed
 from quantcloud.storage.database.faults import Faults
 from quantcloud.storage.database.interface import Connection, Work, transacted
-from quantcloud.storage.database.reading import Reading
 from quantcloud.storage.database.sqlite_file import connect, file_id, prepare
 from quantcloud.storage.database.statements import PreparedConnection
 from quantcloud.storage.database.tables import job_events
@@ -61,6 +61,39 @@ class _Session:
         """Wait for running work, and close the connection."""
         self._thread.shutdown()
         self.prepared.driver_connection.close()
+
+
+class _Reading(Generic[T]):
+    """A read that its caller can cancel: runs `work` in a transaction, in a session's thread."""
+
+    def __init__(self, work: Callable[[Connection], T]) -> None:
+        self._work = work
+        self._lock = threading.Lock()
+        # Set only while `work` runs, because an interrupt at the end of the transaction would leave
+        # the connection within it.
+        self._connection: PreparedConnection | None = None
+
+    def __call__(self, connection: PreparedConnection) -> T:
+        with connection.begin():
+            self._use(connection)
+            try:
+                return self._work(connection)
+            finally:
+                self._use(None)
+
+    def interrupt(self) -> None:
+        """Make the running statement, if there is one, fail with an error.
+
+        Called in another thread. It has no effect on later statements:
+        https://sqlite.org/c3ref/interrupt.html.
+        """
+        with self._lock:
+            if self._connection is not None:
+                self._connection.driver_connection.interrupt()
+
+    def _use(self, connection: PreparedConnection | None) -> None:
+        with self._lock:
+            self._connection = connection
 
 
 class SqliteDatabase:
@@ -122,7 +155,7 @@ class SqliteDatabase:
         if self._closed:
             self._idle.put_nowait(reader)
             raise store_closed()
-        reading = Reading(work)
+        reading = _Reading(work)
         running = reader.run(reading)
         self._readings[running] = reader
         # The thread still works after a caller is cancelled.
@@ -230,7 +263,7 @@ class SqliteDatabase:
         await offload.run(UNKNOWN, self._opened.close)
 
 
-def _interrupt(running: asyncio.Future[T], reading: Reading[T]) -> None:
+def _interrupt(running: asyncio.Future[T], reading: _Reading[T]) -> None:
     """Interrupt a read until it has ended: an interrupt between two statements has no effect."""
     if not running.done():
         reading.interrupt()

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from sqlalchemy import Connection as AlchemyConnection
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import create_engine, event
 from sqlalchemy.pool import QueuePool
 
 from quantcloud.private import keep_private
@@ -52,7 +52,7 @@ def prepare(path: Path) -> None:
         raise StoreError(f"cannot open the database {path}: {error.strerror}") from error
     # Foreign keys stay unchecked here, because a migration that rebuilds a table drops the old one.
     engine = create_engine("sqlite://", creator=lambda: connect(path), poolclass=QueuePool)
-    _begin_with(engine, "BEGIN IMMEDIATE")
+    event.listen(engine, "begin", _begin)
     try:
         with engine.connect() as connection:
             with connection.begin():
@@ -100,11 +100,8 @@ def _refuse_lost(path: Path) -> None:
     )
 
 
-def _begin_with(engine: Engine, statement: str) -> None:
-    def begin(connection: AlchemyConnection) -> None:
-        connection.exec_driver_sql(statement)
-
-    event.listen(engine, "begin", begin)
+def _begin(connection: AlchemyConnection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _use_write_ahead_log(connection: AlchemyConnection) -> None:

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, select
 
@@ -26,12 +26,19 @@ from quantcloud.storage.jobs.turns import (
     in_turn,
 )
 from quantcloud.storage.unit_of_work.transaction import Transaction
-from quantcloud.storage.usage import usage_of
 
 _CIRCUIT = select(job_circuits.c.qasm, job_circuits.c.analysis, job_circuits.c.sweep).where(
     job_circuits.c.job_id == bindparam("job_id")
 )
 _METHOD = "method"
+
+
+class StoredCircuit(NamedTuple):
+    """The row of a circuit."""
+
+    qasm: bytes
+    analysis: Mapping[str, Any]
+    sweep: bytes | None
 
 
 @value_object
@@ -45,7 +52,7 @@ class Claim:
     record: JobRecord
     job: Job
     lease: Lease
-    circuit: "NewJob | StoredCircuit"
+    circuit: NewJob | StoredCircuit
     method: Method
     tier: Tier
     used: MonthlyUsage
@@ -85,7 +92,7 @@ def packed_method(method: Method) -> dict[str, Any]:
     return {_METHOD: {name: getattr(method, name) for name in names}}
 
 
-def _stored_method(job: Job, circuit: "StoredCircuit") -> Method:
+def _stored_method(job: Job, circuit: StoredCircuit) -> Method:
     name, stored = job.method or "", circuit.analysis.get(_METHOD, {})
     try:
         figures = int(stored["memory_bytes"]), float(stored["seconds"]), int(stored["cores"])
@@ -94,19 +101,6 @@ def _stored_method(job: Job, circuit: "StoredCircuit") -> Method:
         # An older server stored none. If it is damaged, `Jobs.input_of` says so.
         return Method(name, 0, 0.0)
     return Method(name, *figures[:2], cores=figures[2], parallel=parallel)
-
-
-class StoredCircuit(Protocol):
-    """The row of a circuit."""
-
-    @property
-    def qasm(self) -> bytes: ...
-
-    @property
-    def analysis(self) -> Mapping[str, Any]: ...
-
-    @property
-    def sweep(self) -> bytes | None: ...
 
 
 def claim(
@@ -136,7 +130,7 @@ def claim(
             continue
         circuit, method = _circuit(tx, record.job)
         if fit.take(record.job, method):
-            used = usage_of(tx, record.job.account_id, at)
+            used = tx.pending.used(record.job.account_id, at)
             dispatched = _dispatch(tx, record, owner, at)
             job, lease = dispatched.job, dispatched.held
             claims.append(Claim(dispatched, job, lease, circuit, method, tier, used))
@@ -154,8 +148,8 @@ def _circuit(tx: Transaction, job: Job) -> tuple[NewJob | StoredCircuit, Method]
     """Return the circuit of a job that waits, and the method by which it runs."""
     if (new := tx.pending.new.get(job.id)) is not None:
         return new, new.method
-    row = tx.look_up(_CIRCUIT, {"job_id": job.id}).one()
-    return row, _stored_method(job, row)
+    circuit = StoredCircuit(*tx.look_up(_CIRCUIT, {"job_id": job.id}).one())
+    return circuit, _stored_method(job, circuit)
 
 
 def _dispatch(tx: Transaction, record: JobRecord, owner: str, at: datetime) -> JobRecord:

@@ -20,47 +20,20 @@ from quantcloud.storage.database.interface import AnyRow
 from quantcloud.storage.database.tables import jobs
 from quantcloud.storage.job_record import JobRecord
 
-FIXED = (
-    "id",
-    "account_id",
-    "submitted_at",
-    "shots",
-    "optimize_for",
-    "seed",
-    "requested_backend",
-    "max_cost_usd",
-    "min_fidelity",
-    "options",
-    "name",
-    "tags",
-    "reserved_qpu_tasks",
-    "reserved_cost_usd",
-    "predicted_seconds",
-    "batch_id",
-    "points",
-)
+# The fields of a job that change during its life, and those that do not.
 CHANGING = (
-    "status",
-    "sequence",
-    "backend",
-    "method",
-    "queued_at",
-    "started_at",
-    "completed_at",
-    "error_message",
-    "metadata",
-    "attempt",
-)
-_changing_values = attrgetter(*CHANGING)
+    "status", "sequence", "backend", "method", "queued_at", "started_at", "completed_at",
+    "error_message", "metadata", "attempt",
+)  # fmt: skip
+FIXED = tuple(each.name for each in fields(Job) if each.name not in {*CHANGING, "changed_at"})
 INTERNAL = ("losses", "metered", "lease_owner", "lease_token")
+_NAMES = (*FIXED, *CHANGING)
+_changing_values = attrgetter(*CHANGING)
+_values = attrgetter(*_NAMES)
 
 # `job_of` reads a row of `JOB_COLUMNS`, and `record_of` a row of `RECORD_COLUMNS`.
-JOB_COLUMNS = [jobs.c[name] for name in (*FIXED, *CHANGING, "changed_at")]
-RECORD_COLUMNS = [
-    *JOB_COLUMNS,
-    jobs.c.metadata_sequence,
-    *(jobs.c[name] for name in INTERNAL),
-]
+JOB_COLUMNS = [jobs.c[name] for name in (*_NAMES, "changed_at")]
+RECORD_COLUMNS = [*JOB_COLUMNS, *(jobs.c[name] for name in ("metadata_sequence", *INTERNAL))]
 
 _OPTIONS = frozenset(field.name for field in fields(RunOptions))
 _NOISE = frozenset(field.name for field in fields(Noise))
@@ -71,41 +44,22 @@ def changing(job: Job) -> dict[str, Any]:
     return dict(zip(CHANGING, _changing_values(job), strict=True))
 
 
+def values_of(job: Any) -> dict[str, Any]:
+    """Return the values of `FIXED` and `CHANGING` of a job or its row, by name."""
+    return dict(zip(_NAMES, _values(job), strict=True))
+
+
 def job_of(row: AnyRow, changed_at: datetime | None) -> Job:
     """Return the job of a row with at least `FIXED` and `CHANGING`.
 
     `changed_at` is the time of its latest event, None if only its submission is known.
     """
-    return Job(
-        id=row.id,
-        account_id=row.account_id,
-        status=JobStatus(row.status),
-        shots=row.shots,
-        optimize_for=OptimizationTarget(row.optimize_for),
-        submitted_at=row.submitted_at,
-        changed_at=changed_at or row.submitted_at,
-        seed=row.seed,
-        requested_backend=row.requested_backend,
-        max_cost_usd=row.max_cost_usd,
-        min_fidelity=row.min_fidelity,
-        options=_options_from_json(row.options),
-        name=row.name,
-        tags=() if row.tags is None else tuple(json.loads(row.tags)),
-        reserved_qpu_tasks=row.reserved_qpu_tasks,
-        reserved_cost_usd=row.reserved_cost_usd,
-        predicted_seconds=row.predicted_seconds,
-        batch_id=row.batch_id,
-        points=row.points,
-        backend=row.backend,
-        method=row.method,
-        queued_at=row.queued_at,
-        started_at=row.started_at,
-        completed_at=row.completed_at,
-        error_message=row.error_message,
-        metadata=row.metadata,
-        attempt=row.attempt,
-        sequence=row.sequence,
-    )
+    values = values_of(row)
+    values["status"] = JobStatus(row.status)
+    values["optimize_for"] = OptimizationTarget(row.optimize_for)
+    values["options"] = _options_from_json(row.options)
+    values["tags"] = () if row.tags is None else tuple(json.loads(row.tags))
+    return Job(**values, changed_at=changed_at or row.submitted_at)
 
 
 def record_of(row: AnyRow) -> JobRecord:

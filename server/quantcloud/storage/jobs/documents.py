@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 from quantcloud.aio import offload
 from quantcloud.aio.offload import Work
 from quantcloud.circuits.analysis import Analysis
-from quantcloud.domain.execution import Statevector
 from quantcloud.domain.job import SERVER_VERSION, SIMULATOR_VERSION, Job, JobCircuit, JobResult
 from quantcloud.domain.sweep import Sweep
 from quantcloud.storage.database import codec
@@ -116,14 +115,8 @@ async def unpack_result(row: AnyRow) -> JobResult:
 
 def pack_result(result: JobResult) -> PackedResult:
     """Return a result with its rows. Raises `ValueError` if a key of counts is no bitstring."""
-    vector, sweep, block = result.statevector, result.sweep, None
-    if sweep is not None:
-        block = block_row(result.job_id, sweep.points, sweep.seconds)
-    return PackedResult(result, _result_row(result, vector), packing_cost(result), block)
-
-
-def _result_row(result: JobResult, vector: Statevector | None) -> dict[str, Any]:
-    return {
+    vector, sweep = result.statevector, result.sweep
+    row = {
         "job_id": result.job_id,
         "backend": result.backend,
         "execution_time_ms": result.execution_time_ms,
@@ -131,6 +124,8 @@ def _result_row(result: JobResult, vector: Statevector | None) -> dict[str, Any]
         "statevector": codec.pack_statevector(vector) if vector else None,
         "metadata": codec.pack_document(result.metadata),
     }
+    block = None if sweep is None else block_row(result.job_id, sweep.points, sweep.seconds)
+    return PackedResult(result, row, packing_cost(result), block)
 
 
 def _unpack_result(row: AnyRow) -> JobResult:

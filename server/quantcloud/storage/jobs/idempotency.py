@@ -76,7 +76,7 @@ def find(
 ) -> Sequence[JobEvent] | None:
     """Like `Idempotency.find`, within a transaction."""
     since = at - LIFETIME
-    if tx.expect_new_key(account_id, key.key, since):
+    if tx.pending.expect_new_key(account_id, key.key, since):
         return None
     values = {"account_id": account_id, "key": key.key, "since": since}
     row = tx.read(_FIND, values).one_or_none()

@@ -13,7 +13,6 @@ from sqlalchemy import bindparam, delete, insert, or_, select, update
 from quantcloud.domain.job import LEASED, JobEvent
 from quantcloud.storage.database.queries import ACTIVE, status_in
 from quantcloud.storage.database.tables import jobs, lease_owners
-from quantcloud.storage.jobs import rows as job_rows
 from quantcloud.storage.jobs import writes as job_writes
 from quantcloud.storage.unit_of_work.group_commit import Writer
 from quantcloud.storage.unit_of_work.transaction import Transaction
@@ -86,17 +85,12 @@ class Leases:
 
 def _sweep(tx: Transaction, by: str, at: datetime) -> list[JobEvent]:
     values = {"by": by, "at": at}
-    events = [
-        job_writes.return_to_queue(tx, job_rows.load(tx, job_id), at, lost=True)
-        for job_id in tx.read(_ORPHANS, values).scalars()
-    ]
+    events = job_writes.return_all(tx, tx.read(_ORPHANS, values).scalars(), at, lost=True)
     tx.write(_FORGET_EXPIRED, values)
     return events
 
 
 def _disown(tx: Transaction, owner: str, known: Collection[str], at: datetime) -> list[JobEvent]:
-    return [
-        job_writes.return_to_queue(tx, job_rows.load(tx, row.id), at, lost=False)
-        for row in tx.read(_HELD, {"of_owner": owner}).all()
-        if row.lease_token not in known
-    ]
+    held = tx.read(_HELD, {"of_owner": owner}).all()
+    ids = [row.id for row in held if row.lease_token not in known]
+    return job_writes.return_all(tx, ids, at, lost=False)

@@ -1,7 +1,6 @@
 """Reads the jobs that run and wait, to estimate when those that wait start."""
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import bindparam, func, select
 
@@ -21,15 +20,11 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def _of_accounts() -> Any:
-    return select(*_COLUMNS).join_from(jobs, accounts, accounts.c.id == jobs.c.account_id)
-
-
-_RUNNING = _of_accounts().where(ACTIVE, status_in(LEASED))
+_JOBS = select(*_COLUMNS).join_from(jobs, accounts, accounts.c.id == jobs.c.account_id)
+_RUNNING = _JOBS.where(ACTIVE, status_in(LEASED))
 # In the order of the queue's index.
 _WAITING = (
-    _of_accounts()
-    .where(queued())
+    _JOBS.where(queued())
     .order_by(jobs.c.account_id, jobs.c.queued_at, jobs.c.id)
     .limit(MOST_WAITING + 1)
 )

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, func, select, tuple_
+from sqlalchemy import Executable, and_, bindparam, func, select, tuple_
 
 from quantcloud.aio.cooperative import Yielder
 from quantcloud.aio.offload import UNKNOWN, Work
@@ -22,8 +22,6 @@ from quantcloud.storage.database.tables import job_circuits, job_results, jobs
 from quantcloud.storage.jobs import documents, listing, outlook, sweeps
 from quantcloud.storage.jobs.columns import JOB_COLUMNS, job_of
 from quantcloud.storage.unit_of_work.transaction import COUNT_WAITING
-
-T = TypeVar("T")
 
 # The number of jobs in a backend's mean time in the queue.
 _RECENT = 50
@@ -124,7 +122,7 @@ class JobReads:
 
     async def _own(
         self,
-        query: Select[Any],
+        query: Executable,
         account_id: str,
         job_id: str,
         *,
@@ -199,7 +197,7 @@ class JobReads:
         """Return since when the first queued job waits, by backend."""
         return await self._by_backend(_OLDEST)
 
-    async def _by_backend(self, query: Select[tuple[str | None, T]]) -> dict[str, T]:
+    async def _by_backend(self, query: Executable) -> dict[str, Any]:
         return await self._database.read(
             lambda c: {backend: value for backend, value in c.execute(query) if backend}
         )

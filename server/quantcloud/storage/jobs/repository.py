@@ -18,6 +18,7 @@ from quantcloud.storage.database.queries import identifier
 from quantcloud.storage.job_record import JobRecord, NewJob
 from quantcloud.storage.jobs import claims as job_claims
 from quantcloud.storage.jobs import documents as job_documents
+from quantcloud.storage.jobs import rows as job_rows
 from quantcloud.storage.jobs import sweeps as job_sweeps
 from quantcloud.storage.jobs import writes as job_writes
 from quantcloud.storage.jobs.claims import Claim, ClaimedJobs
@@ -253,8 +254,13 @@ class Jobs(JobReads):
         fails instead; its error message says so.
         """
         return await self._writer.run(
-            lambda tx: job_writes.requeue(
-                tx, job_id, lease, at, lost=lost, because=because, most=most
+            lambda tx: job_writes.return_to_queue(
+                tx,
+                job_rows.load_leased(tx, job_id, lease),
+                at,
+                lost=lost,
+                because=because,
+                most=most,
             )
         )
 

@@ -3,32 +3,29 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
-from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.sql.dml import Update
 
 from quantcloud.domain.errors import NotFound
-from quantcloud.domain.job import LEASED, Change, Job, JobEvent, JobResult
+from quantcloud.domain.job import LEASED, Change, Job, JobEvent, JobResult, Lease
 from quantcloud.storage.database.columns import JsonObject
 from quantcloud.storage.database.tables import jobs
 from quantcloud.storage.job_record import JobRecord, NewJob
 from quantcloud.storage.jobs.columns import (
     CHANGING,
-    FIXED,
     INTERNAL,
     RECORD_COLUMNS,
     changing,
     options_to_json,
     record_of,
     tags_to_json,
+    values_of,
 )
 from quantcloud.storage.jobs.event_rows import row_of
 from quantcloud.storage.unit_of_work.transaction import Transaction
 
-_NAMES = (*FIXED, *CHANGING)
-_values = attrgetter(*_NAMES)
 _SELECT = select(*RECORD_COLUMNS).where(jobs.c.id == bindparam("job_id")).with_for_update()
 
 
@@ -42,6 +39,13 @@ def load(tx: Transaction, job_id: str) -> JobRecord:
     return record_of(row)
 
 
+def load_leased(tx: Transaction, job_id: str, lease: Lease | None) -> JobRecord:
+    """Like `load`; raises `StaleLeaseError` unless `lease` is the job's. Both may be None."""
+    record = load(tx, job_id)
+    record.fence(lease)
+    return record
+
+
 def add(tx: Transaction, new: NewJob, circuit: dict[str, Any]) -> list[JobEvent]:
     """Add a new job after its changes; return its events, the submission first.
 
@@ -50,10 +54,10 @@ def add(tx: Transaction, new: NewJob, circuit: dict[str, Any]) -> list[JobEvent]
     job = new.job
     steps = [job, *_steps(job, new.changes)]
     last = steps[-1]
-    row: dict[str, Any] = dict(zip(_NAMES, _values(last), strict=True))
-    row["options"] = options_to_json(job.options)
-    row["tags"] = tags_to_json(job.tags)
-    row |= {
+    row: dict[str, Any] = {
+        **values_of(last),
+        "options": options_to_json(job.options),
+        "tags": tags_to_json(job.tags),
         "changed_at": last.changed_at,
         "metadata_sequence": last.sequence,
         "losses": 0,
@@ -68,40 +72,24 @@ def add(tx: Transaction, new: NewJob, circuit: dict[str, Any]) -> list[JobEvent]
     return events
 
 
+class ChangedMeanwhileError(Exception):
+    """A job is no longer as known. Nothing was written."""
+
+
 def advance(
     tx: Transaction,
     record: JobRecord,
     changes: Sequence[Change],
     *,
     result: JobResult | None = None,
+    as_known: bool = False,
 ) -> tuple[JobRecord, list[JobEvent]]:
     """Apply `changes` to a job; return it, and an event for each. The last carries `result`.
 
-    The lease ends if the new status needs none. Raises `InvalidTransitionError` before any write.
+    The lease ends if the new status needs none, and the usage of a job that ends counts as metered.
+    `as_known` says that the record was not read in this transaction. Raises, before any write,
+    `InvalidTransitionError`, and `ChangedMeanwhileError` if the job is no longer as known.
     """
-    written = _advance(tx, record, changes, result, as_known=False)
-    assert written is not None  # noqa: S101  # only `as_known` returns None
-    return written
-
-
-def advance_as_known(
-    tx: Transaction, record: JobRecord, changes: Sequence[Change], *, result: JobResult | None
-) -> tuple[JobRecord, list[JobEvent]] | None:
-    """Like `advance`, for a record that was not read in this transaction.
-
-    Return None, and write nothing, if the job has changed since.
-    """
-    return _advance(tx, record, changes, result, as_known=True)
-
-
-def _advance(
-    tx: Transaction,
-    record: JobRecord,
-    changes: Sequence[Change],
-    result: JobResult | None,
-    *,
-    as_known: bool,
-) -> tuple[JobRecord, list[JobEvent]] | None:
     steps = _steps(record.job, changes)
     if not steps:
         return record, []
@@ -109,12 +97,15 @@ def _advance(
     has_metadata = any(change.metadata is not None for change in changes)
     metadata_sequence = last.sequence if has_metadata else record.metadata_sequence
     lease = record.lease if last.status in LEASED else None
-    after = replace(record, job=last, lease=lease, metadata_sequence=metadata_sequence)
+    metered = record.metered or last.status.is_terminal
+    after = replace(
+        record, job=last, lease=lease, metered=metered, metadata_sequence=metadata_sequence
+    )
     values = {
         **changing(last),
         "changed_at": last.changed_at,
         "losses": record.losses,
-        "metered": record.metered,
+        "metered": metered,
         "lease_owner": lease and lease.owner,
         "lease_token": lease and lease.token,
     }
@@ -131,7 +122,7 @@ def _advance(
             values["known_token"] = record.lease and record.lease.token
         update = _update(with_metadata=has_metadata, as_known=as_known)
         if not tx.change_job(update, values) and as_known:
-            return None
+            raise ChangedMeanwhileError
     tx.pending.moved(record.job.account_id, record.job.status, last.status)
     return after, _add_events(tx, steps, metadata_sequence, result)
 

@@ -105,8 +105,7 @@ def add_block(
     tx: Transaction, lease: Lease, row: dict[str, Any], change: Change | None
 ) -> JobEvent | None:
     """Write a block under the lease of its job, and tell the progress if there is a `change`."""
-    record = job_rows.load(tx, row["job_id"])
-    record.fence(lease)
+    record = job_rows.load_leased(tx, row["job_id"], lease)
     if tx.read(_BLOCK, row).one_or_none() is not None:
         return None  # an earlier try succeeded, and only its answer was lost
     tx.write(_INSERT, row)

@@ -8,7 +8,7 @@ restart.
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy import ColumnElement, ScalarSelect, bindparam, func, or_, select, update
 
@@ -86,22 +86,6 @@ MOVE_LAST = (
 )
 
 
-class Queue(Protocol):
-    """Queued jobs to choose from."""
-
-    def accounts(self) -> Iterable[tuple[str, Tier]]:
-        """Return the accounts that have jobs, in turn."""
-        ...
-
-    def first(self, account_id: str, number: int) -> Sequence[JobRecord]:
-        """Return the next `number` jobs of an account."""
-        ...
-
-    def left(self) -> bool:
-        """Whether jobs are left."""
-        ...
-
-
 class StoredQueue:
     """All queued jobs."""
 
@@ -109,14 +93,17 @@ class StoredQueue:
         self._tx = tx
 
     def accounts(self) -> Iterable[tuple[str, Tier]]:
+        """Return the accounts that have jobs, in turn."""
         return ((row.id, Tier(row.tier)) for row in self._tx.read(_WAITING_ACCOUNTS))
 
     def first(self, account_id: str, number: int) -> Sequence[JobRecord]:
+        """Return the next `number` jobs of an account."""
         # `accounts` has written the pending jobs.
         values = {"account_id": account_id, "number": number}
         return [*map(record_of, self._tx.look_up(_NEXT, values))]
 
     def left(self) -> bool:
+        """Whether jobs are left."""
         return self._tx.read(_A_WAITING_ACCOUNT).scalar_one() is not None
 
 
@@ -153,6 +140,7 @@ def _place(record: JobRecord) -> tuple[Any, str]:
     return record.job.queued_at, record.job.id
 
 
+Queue = StoredQueue | Arrivals
 Free = list[tuple[str, Tier, int]]
 
 

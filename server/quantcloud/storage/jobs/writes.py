@@ -1,6 +1,6 @@
 """Changes of jobs, as units of work. Each is atomic and raises its errors before it writes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -28,8 +28,8 @@ from quantcloud.storage.job_record import JobRecord, NewJob
 from quantcloud.storage.jobs import idempotency
 from quantcloud.storage.jobs import rows as job_rows
 from quantcloud.storage.jobs.idempotency import IdempotencyKey
+from quantcloud.storage.jobs.rows import ChangedMeanwhileError
 from quantcloud.storage.unit_of_work.transaction import Transaction
-from quantcloud.storage.usage import add_usage, check_month
 
 # A job whose lease was lost this often fails, because it is the likely cause.
 MAX_LOSSES = 3
@@ -99,17 +99,16 @@ def create(
     if max_waiting is not None:
         tx.pending.check_waiting(account_id, max_waiting, len(jobs))
     if monthly is not None:
-        check_month(tx, account_id, monthly, at, qpu_tasks=tasks, cost_usd=cost)
+        tx.pending.check_month(account_id, monthly, at, qpu_tasks=tasks, cost_usd=cost)
     events: list[list[JobEvent]] = []
     for new, circuit, result in new_jobs:
         events.append(job_rows.add(tx, new, circuit))
         if result is not None:
             tx.add_result(result.row, result.block)
         if new.simulator_seconds:
-            taken = MonthlyUsage(new.simulator_seconds)
-            add_usage(tx, account_id, new.changes[-1].at, taken)
+            tx.add_usage(account_id, new.changes[-1].at, MonthlyUsage(new.simulator_seconds))
     usage = MonthlyUsage(total_jobs=len(jobs), qpu_tasks=tasks, total_cost_usd=cost)
-    add_usage(tx, account_id, at, usage)
+    tx.add_usage(account_id, at, usage)
     if key is not None:
         idempotency.keep(tx, key, [submitted for submitted, *_ in events])
     return events
@@ -124,11 +123,9 @@ def advance(
             raise ValueError(f"advance() cannot make a job {change.status}; claim or complete it")
         if lease is not None and change.status in TERMINAL:
             raise ValueError(f"advance() cannot make a run {change.status}; end it")
-    record = job_rows.load(tx, job_id)
-    record.fence(lease)
-    ends = any(change.status in TERMINAL for change in changes)
-    _, events = job_rows.advance(tx, replace(record, metered=record.metered or ends), changes)
-    if ends:
+    record = job_rows.load_leased(tx, job_id, lease)
+    after, events = job_rows.advance(tx, record, changes)
+    if after.metered:
         _meter(tx, record, changes[-1].at, NO_USAGE)
     return events
 
@@ -150,13 +147,11 @@ def finish(
     written, stored = None, None if result is None else result.whole
     if known is not None and known.lease == lease:
         # The job may have changed since.
-        with suppress(InvalidTransitionError):
-            record = replace(known, metered=True)
-            written = job_rows.advance_as_known(tx, record, changes, result=stored)
+        with suppress(InvalidTransitionError, ChangedMeanwhileError):
+            written = job_rows.advance(tx, known, changes, result=stored, as_known=True)
     if written is None or known is None:
-        known = job_rows.load(tx, job_id)
-        known.fence(lease)
-        written = job_rows.advance(tx, replace(known, metered=True), changes, result=stored)
+        known = job_rows.load_leased(tx, job_id, lease)
+        written = job_rows.advance(tx, known, changes, result=stored)
     if result is not None:
         tx.add_result(result.row, result.block)
     _meter(tx, known, changes[-1].at, usage)
@@ -179,34 +174,21 @@ def cancel(
             reason="JOB_ALREADY_FINISHED",
             metadata={"id": job_id, "status": job.status.value},
         )
-    change = Change(JobStatus.CANCELLED, at)
-    _, (event,) = job_rows.advance(tx, replace(record, metered=True), [change])
+    _, (event,) = job_rows.advance(tx, record, [Change(JobStatus.CANCELLED, at)])
     _meter(tx, record, at, _so_far(tx, record, at, job_seconds))
     return event
 
 
-def requeue(
-    tx: Transaction,
-    job_id: str,
-    lease: Lease,
-    at: datetime,
-    *,
-    lost: bool,
-    because: str,
-    most: int,
-) -> JobEvent:
-    """Return a job to the queue under its lease."""
-    record = job_rows.load(tx, job_id)
-    record.fence(lease)
-    return return_to_queue(tx, record, at, lost=lost, because=because, most=most)
-
-
 def recover(tx: Transaction, at: datetime) -> list[JobEvent]:
     """End all leases as lost."""
-    return [
-        return_to_queue(tx, job_rows.load(tx, job_id), at, lost=True)
-        for job_id in tx.read(_LEASED_IDS).scalars()
-    ]
+    return return_all(tx, tx.read(_LEASED_IDS).scalars(), at, lost=True)
+
+
+def return_all(
+    tx: Transaction, job_ids: Iterable[str], at: datetime, *, lost: bool
+) -> list[JobEvent]:
+    """End the leases of jobs and queue the jobs, as `return_to_queue` does."""
+    return [return_to_queue(tx, job_rows.load(tx, job_id), at, lost=lost) for job_id in job_ids]
 
 
 def return_to_queue(
@@ -229,10 +211,8 @@ def return_to_queue(
             + (f": {because}" if because else ""),
             metadata={**record.job.metadata, "reason": WORKER_LOST},
         )
-    ends = change.status in TERMINAL
-    record_after = replace(record, metered=record.metered or ends)
-    _, (event,) = job_rows.advance(tx, record_after, [change])
-    if ends:
+    after, (event,) = job_rows.advance(tx, record, [change])
+    if after.metered:
         _meter(tx, record, at, NO_USAGE)
     return event
 
@@ -266,7 +246,7 @@ def _meter(tx: Transaction, record: JobRecord, at: datetime, usage: MonthlyUsage
     cost = usage.total_cost_usd - job.reserved_cost_usd
     if tasks < 0 or cost < 0:
         given_back = MonthlyUsage(qpu_tasks=min(0, tasks), total_cost_usd=min(0.0, cost))
-        add_usage(tx, job.account_id, job.submitted_at, given_back)
+        tx.add_usage(job.account_id, job.submitted_at, given_back)
     if usage.simulator_seconds or tasks > 0 or cost > 0:
         taken = MonthlyUsage(usage.simulator_seconds, max(0, tasks), 0, max(0.0, cost))
-        add_usage(tx, job.account_id, at, taken)
+        tx.add_usage(job.account_id, at, taken)

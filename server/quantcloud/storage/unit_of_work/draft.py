@@ -22,6 +22,7 @@ from quantcloud.domain.quota import month_bounds
 from quantcloud.storage.database.columns import rows_as_json
 from quantcloud.storage.database.interface import Applies, Parameters, Rows
 from quantcloud.storage.database.tables import (
+    idempotency_keys,
     job_circuits,
     job_events,
     job_results,
@@ -29,7 +30,13 @@ from quantcloud.storage.database.tables import (
     jobs,
     sweep_blocks,
 )
-from quantcloud.storage.unit_of_work.transaction import FIGURES, WAITING, Pending, Transaction
+from quantcloud.storage.unit_of_work.transaction import (
+    FIGURES,
+    WAITING,
+    Pending,
+    Transaction,
+    month_of,
+)
 from quantcloud.storage.unit_of_work.units import QueuedUnit, UnitResult
 
 _MOST_BYTES: Final = 1 << 20
@@ -82,7 +89,6 @@ class Draft(Pending):
             name: {} for name in ("waiting", "months", "keys", "known")
         }
         self._changed: list[dict[str, Any]] = []
-        self._keys: list[dict[str, Any]] = []
         # How many more jobs of each account wait.
         self._more: dict[str, int] = {}
 
@@ -114,17 +120,16 @@ class Draft(Pending):
     def check_month(
         self,
         account_id: str,
-        month: str,
         limits: MonthlyLimits,
         at: datetime,
         *,
         qpu_tasks: int,
         cost_usd: float,
     ) -> None:
-        del at
         bounds = month_bounds(limits, qpu_tasks=qpu_tasks, cost_usd=cost_usd)
         if not bounds:
             return
+        month = month_of(at)
         subject = account_id, month
         limit = self._condition("months", subject, account_id=account_id, month=month)
         added = dict(zip(FIGURES, self._usage.get(subject, _NOTHING), strict=True))
@@ -132,22 +137,23 @@ class Draft(Pending):
             left = bound - added[_BOUNDED[name]]
             limit[name] = min(limit.get(name, left), left)
 
-    def expect_new_key(self, account_id: str, key: str, since: datetime) -> None:
+    def expect_new_key(self, account_id: str, key: str, since: datetime) -> bool:
         if (account_id, key) in self._limits["keys"]:
             raise NeedsLockError
         self._condition("keys", (account_id, key), account_id=account_id, key=key, since=since)
+        return True
 
-    def add_key(self, row: dict[str, Any]) -> None:
-        self._keys.append(row)
-
-    def change_known(self, row: dict[str, Any], sequence: int, lease_token: str | None) -> None:
-        """Change a job's row by `row`, if its sequence and lease are still these."""
-        if row["id"] in self._limits["known"]:
+    def update_job(self, statement: Executable, values: dict[str, Any]) -> bool:
+        """Change a job's row by `values`, if its sequence and lease are still as known."""
+        del statement
+        row = dict(values)
+        job_id = row["id"] = row.pop("job_id")
+        if "known_sequence" not in row or job_id in self._limits["known"]:
             raise NeedsLockError
-        self._condition(
-            "known", row["id"], id=row["id"], sequence=sequence, lease_token=lease_token
-        )
+        known = {"sequence": row.pop("known_sequence"), "lease_token": row.pop("known_token")}
+        self._condition("known", job_id, id=job_id, **known)
         self._changed.append(row)
+        return True
 
     def units_of(self, conditions: Sequence[int]) -> set[int]:
         """Return the places of the units that have one of some conditions, by their numbers."""
@@ -173,7 +179,7 @@ class Draft(Pending):
             "new_events": self._rows[job_events],
             "new_results": self._rows[job_results],
             "new_blocks": self._rows[sweep_blocks],
-            "new_keys": self._keys,
+            "new_keys": self._rows[idempotency_keys],
             "used": usage,
         }
         return {name: rows_as_json(each) if each else None for name, each in rows.items()}
@@ -187,40 +193,6 @@ class Draft(Pending):
         number: int = found["number"]
         self._units[number].append(self.place)
         return found
-
-
-class DraftedTransaction(Transaction):
-    """One unit's view of a draft."""
-
-    __slots__ = ("_draft",)
-
-    def __init__(self, draft: Draft) -> None:
-        super().__init__(_NO_CONNECTION, draft)
-        self._draft = draft
-
-    def change_job(self, statement: Executable, values: dict[str, Any]) -> bool:
-        del statement
-        row = dict(values)
-        row["id"] = row.pop("job_id")
-        try:
-            sequence, token = row.pop("known_sequence"), row.pop("known_token")
-        except KeyError:
-            raise NeedsLockError from None
-        self._draft.change_known(row, sequence, token)
-        self.wrote = True
-        return True
-
-    def expect_new_key(self, account_id: str, key: str, since: datetime) -> bool:
-        self._draft.expect_new_key(account_id, key, since)
-        return True
-
-    def add_key(self, row: dict[str, Any]) -> None:
-        self._draft.add_key(row)
-
-    def settle(self, first_cursor: int) -> None:
-        """Give the events their cursors; nobody has seen the events yet."""
-        for event in self.events:
-            object.__setattr__(event, "cursor", event.cursor + first_cursor)
 
 
 async def apply_draft(apply: Applies, batch: Sequence[QueuedUnit]) -> dict[int, UnitResult]:
@@ -243,8 +215,9 @@ async def apply_draft(apply: Applies, batch: Sequence[QueuedUnit]) -> dict[int, 
         except Exception:  # noqa: BLE001  # the transaction that follows finds out which unit fails
             break
         if applied.first_cursor is not None:
-            for tx, _ in done.values():
-                tx.settle(applied.first_cursor)
+            # Nobody has seen the events yet.
+            for event in (event for tx, _ in done.values() for event in tx.events):
+                object.__setattr__(event, "cursor", event.cursor + applied.first_cursor)
             return {
                 place: UnitResult(value, None, tx.events, tx.wrote)
                 for place, (tx, value) in done.items()
@@ -256,13 +229,13 @@ async def apply_draft(apply: Applies, batch: Sequence[QueuedUnit]) -> dict[int, 
 
 async def _drafted(
     draft: Draft, batch: Sequence[QueuedUnit], places: Sequence[int]
-) -> dict[int, tuple[DraftedTransaction, Any]]:
+) -> dict[int, tuple[Transaction, Any]]:
     """Run units on a draft; return the values of those that need not read, by place."""
-    done: dict[int, tuple[DraftedTransaction, Any]] = {}
+    done: dict[int, tuple[Transaction, Any]] = {}
     yielder = Yielder()
     for place in places:
         draft.place = place
-        tx = DraftedTransaction(draft)
+        tx = Transaction(_NO_CONNECTION, draft)
         try:
             done[place] = tx, batch[place].unit(tx)
         except Exception:  # noqa: BLE001  # it fails again, or not, in a transaction that reads

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import math
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from quantcloud.aio.offload import UNKNOWN
@@ -47,21 +47,20 @@ class Writer:
     """Collects units of work from any number of tasks and commits them in the order they came.
 
     `limit` is the most units in one transaction. After each commit, listeners are called on the
-    event loop with its events in order, before the callers resume. If other servers write too,
-    `arrange` turns those events into the ones to publish. `apply` writes drafts, if the database
-    takes them.
+    event loop with its events in order, before the callers resume. `apply` writes drafts, if the
+    database takes them.
     """
 
     def __init__(
         self,
         database: Database,
         *,
-        arrange: Callable[[Sequence[JobEvent]], Awaitable[Sequence[JobEvent]]] | None = None,
         apply: Applies | None = None,
         limit: int = 256,
     ) -> None:
         self._database = database
-        self._arrange = arrange
+        # If other servers write too, this turns the events of a commit into those to publish.
+        self.arrange: Callable[[Sequence[JobEvent]], Awaitable[Sequence[JobEvent]]] | None = None
         self._apply = apply
         self._limit = limit
         self._waiting: deque[QueuedUnit] = deque()
@@ -202,54 +201,42 @@ class Writer:
     async def _commit(self, batch: list[QueuedUnit]) -> None:
         """Write what can be drafted, then run the other units in a transaction of their own."""
         if self._apply is not None:
-            try:
-                done = await apply_draft(self._apply, batch)
-            except Exception as error:  # noqa: BLE001  # the writer outlives every failure
-                done = {place: UnitResult(error=error) for place in range(len(batch))}
-            except asyncio.CancelledError:
-                _cancel(batch)
-                raise
-            if done:
-                await self._settle([batch[place] for place in done], [*done.values()])
-                batch = [waiting for place, waiting in enumerate(batch) if place not in done]
+            done = await _results(apply_draft(self._apply, batch), batch)
+            await self._settle(batch, done)
+            batch = [waiting for place, waiting in enumerate(batch) if place not in done]
         if batch:
-            await self._settle(batch, await self._results(batch))
+            await self._settle(batch, await _results(self._run(batch), batch))
 
-    async def _results(self, batch: list[QueuedUnit]) -> list[UnitResult]:
-        try:
-            return await self._run(batch)
-        except Exception as error:  # noqa: BLE001  # the writer outlives every failure
-            return [UnitResult(error=error) for _ in batch]
-        except asyncio.CancelledError:
-            _cancel(batch)
-            raise
-
-    async def _settle(self, batch: list[QueuedUnit], outcomes: list[UnitResult]) -> None:
-        """Publish the events of a transaction, and give its units their results."""
-        if any(outcome.wrote for outcome in outcomes):
+    async def _settle(self, batch: list[QueuedUnit], done: Mapping[int, UnitResult]) -> None:
+        """Publish the events of a transaction, and give its units their results, by place."""
+        if any(outcome.wrote for outcome in done.values()):
             self.wrote_at = self._loop.time()
-        events: Sequence[JobEvent] = [event for outcome in outcomes for event in outcome.events]
-        observe(events, len(batch))
-        if self._arrange is not None and events:
-            events = await self._arrange(events)
+        events: Sequence[JobEvent] = [
+            event for outcome in done.values() for event in outcome.events
+        ]
+        if done:
+            observe(events, len(done))
+        if self.arrange is not None and events:
+            events = await self.arrange(events)
         self.publish(events)
         faults = self._database.faults
-        for waiting, outcome in zip(batch, outcomes, strict=True):
-            if waiting.done.done():
+        for place, outcome in done.items():
+            future = batch[place].done
+            if future.done():
                 continue
             if outcome.error is None:
-                waiting.done.set_result(outcome.value)
+                future.set_result(outcome.value)
             else:
-                waiting.done.set_exception(faults.translate(outcome.error))
+                future.set_exception(faults.translate(outcome.error))
 
-    async def _run(self, batch: list[QueuedUnit]) -> list[UnitResult]:
+    async def _run(self, batch: list[QueuedUnit]) -> dict[int, UnitResult]:
         """Run units together; if one fails after it wrote, run all again, each by itself."""
         try:
-            return await self._transact(run_together, batch)
+            return dict(enumerate(await self._transact(run_together, batch)))
         except PartialWriteError as error:
             if len(batch) == 1:
                 raise error.__cause__ or error from None
-        return await self._transact(run_one_by_one, batch)
+        return dict(enumerate(await self._transact(run_one_by_one, batch)))
 
     async def _transact(self, run: Run, batch: list[QueuedUnit]) -> list[UnitResult]:
         cursors = self._database.cursors
@@ -274,6 +261,15 @@ class Writer:
                 _log.exception("a listener failed; the events are committed all the same")
 
 
-def _cancel(batch: Sequence[QueuedUnit]) -> None:
-    for waiting in batch:
-        waiting.done.cancel()
+async def _results(
+    running: Awaitable[dict[int, UnitResult]], batch: Sequence[QueuedUnit]
+) -> dict[int, UnitResult]:
+    """Return what `running` returns, or its error for each unit."""
+    try:
+        return await running
+    except Exception as error:  # noqa: BLE001  # the writer outlives every failure
+        return {place: UnitResult(error=error) for place in range(len(batch))}
+    except asyncio.CancelledError:
+        for waiting in batch:
+            waiting.done.cancel()
+        raise

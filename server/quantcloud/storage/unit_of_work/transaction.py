@@ -6,7 +6,7 @@ and written before anything may read them, at the latest at the transaction's en
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import Any, Final
 
 from sqlalchemy import Executable, Table, bindparam, delete, func, insert, select, update
@@ -36,6 +36,13 @@ COUNT_WAITING = (
 )
 """Count an account's jobs that have not started."""
 
+
+def month_of(at: date) -> str:
+    """Return the calendar month of a date, or of an aware time in UTC, such as "2025-01"."""
+    day = at.astimezone(UTC) if isinstance(at, datetime) else at
+    return f"{day.year:04}-{day.month:02}"
+
+
 FIGURES = tuple(MonthlyUsage.__dataclass_fields__)
 MONTH = select(*(monthly_usage.c[name] for name in FIGURES)).where(
     monthly_usage.c.account_id == bindparam("account_id"),
@@ -55,11 +62,14 @@ FORGET_KEY = delete(idempotency_keys).where(
     idempotency_keys.c.account_id == bindparam("account_id"),
     idempotency_keys.c.key == bindparam("key"),
 )
-_INSERT_KEY = insert(idempotency_keys)
 # In the order that the foreign keys require.
-_INSERTS: Mapping[Table, Executable] = {
-    table: insert(table)
-    for table in (jobs, job_tags, job_circuits, job_events, job_results, sweep_blocks)
+_INSERTS: Mapping[Table, Sequence[Executable]] = {
+    **{
+        table: (insert(table),)
+        for table in (jobs, job_tags, job_circuits, job_events, job_results, sweep_blocks)
+    },
+    # A new key may take the place of an expired one.
+    idempotency_keys: (FORGET_KEY, insert(idempotency_keys)),
 }
 
 _Month = tuple[str, str]
@@ -115,15 +125,9 @@ class Pending:
         self.add(jobs, row)
         self.add(job_circuits, circuit)
         job = record.job
+        tagged = {"account_id": job.account_id, "submitted_at": job.submitted_at, "job_id": job.id}
         for tag in job.tags:
-            self._rows[job_tags].append(
-                {
-                    "account_id": job.account_id,
-                    "tag": tag,
-                    "submitted_at": job.submitted_at,
-                    "job_id": job.id,
-                }
-            )
+            self.add(job_tags, {**tagged, "tag": tag})
 
     def change_job(self, record: JobRecord, values: dict[str, Any]) -> None:
         """Change the row of a new job by `values`; `record` is the job after that."""
@@ -134,13 +138,24 @@ class Pending:
         for known in (self.jobs, self.new, self._job_rows):
             known.clear()
 
-    def add_usage(self, account_id: str, month: str, usage: MonthlyUsage) -> None:
-        sums = self._usage[account_id, month]
+    def update_job(self, statement: Executable, values: dict[str, Any]) -> bool:
+        """Change the row of a stored job; return whether the job was found as known."""
+        return self._connection.execute(statement, values).rowcount != 0
+
+    def expect_new_key(self, account_id: str, key: str, since: datetime) -> bool:
+        """Whether an idempotency key may count as new: it is checked later, in the database."""
+        del account_id, key, since
+        return False
+
+    def add_usage(self, account_id: str, at: date, usage: MonthlyUsage) -> None:
+        """Add to an account's usage in the month of `at`."""
+        sums = self._usage[account_id, month_of(at)]
         for place, name in enumerate(FIGURES):
             sums[place] += getattr(usage, name)
 
-    def used(self, account_id: str, month: str) -> MonthlyUsage:
-        """Return an account's usage in `month`, pending usage included."""
+    def used(self, account_id: str, at: date) -> MonthlyUsage:
+        """Return an account's usage in the month of `at`, pending usage included."""
+        month = month_of(at)
         key = account_id, month
         if (found := self._used.get(key)) is None:
             values = {"account_id": account_id, "month": month}
@@ -163,15 +178,14 @@ class Pending:
     def check_month(
         self,
         account_id: str,
-        month: str,
         limits: MonthlyLimits,
         at: datetime,
         *,
         qpu_tasks: int,
         cost_usd: float,
     ) -> None:
-        """Raise `QuotaExceeded` if a job at `at` exceeds the limits of `month`."""
-        used = self.used(account_id, month)
+        """Raise `QuotaExceeded` if a job at `at` exceeds the limits of its month."""
+        used = self.used(account_id, at)
         check_month(account_id, limits, used, at, qpu_tasks=qpu_tasks, cost_usd=cost_usd)
 
     def moved(self, account_id: str, before: JobStatus | None, after: JobStatus) -> None:
@@ -188,10 +202,11 @@ class Pending:
         """Write all pending rows, with pauses; add nothing during a pause."""
         self.failed = True
         self._forget_jobs()
-        for table, statement in _INSERTS.items():
+        for table, statements in _INSERTS.items():
             rows, self._rows[table] = self._rows[table], []
             for first in range(0, len(rows), _ROWS_A_STATEMENT):
-                self._connection.execute(statement, rows[first : first + _ROWS_A_STATEMENT])
+                for statement in statements:
+                    self._connection.execute(statement, rows[first : first + _ROWS_A_STATEMENT])
                 yield
         usage, self._usage = self._usage, defaultdict(self._usage.default_factory)
         for (account_id, month), sums in usage.items():
@@ -236,8 +251,10 @@ class Transaction:
         return result
 
     def change_job(self, statement: Executable, values: dict[str, Any]) -> bool:
-        """Change the row of a job by an UPDATE; return whether it found the job as known."""
-        return self.change(statement, values).rowcount != 0
+        """Change the row of a stored job; return whether the job was found as known."""
+        found = self.pending.update_job(statement, values)
+        self.wrote = self.wrote or found
+        return found
 
     def add_job(
         self, record: JobRecord, new: NewJob, row: dict[str, Any], circuit: dict[str, Any]
@@ -246,15 +263,10 @@ class Transaction:
         self.wrote = True
         self.pending.add_job(record, new, row, circuit)
 
-    def expect_new_key(self, account_id: str, key: str, since: datetime) -> bool:
-        """Whether an idempotency key may count as new: it is checked later, in the database."""
-        del account_id, key, since
-        return False
-
     def add_key(self, row: dict[str, Any]) -> None:
-        """Store an idempotency key in place of an expired one."""
-        self.write(FORGET_KEY, {name: row[name] for name in ("account_id", "key")})
-        self.write(_INSERT_KEY, row)
+        """Add an idempotency key to the pending rows."""
+        self.wrote = True
+        self.pending.add(idempotency_keys, row)
 
     def add_result(self, row: dict[str, Any], block: dict[str, Any] | None = None) -> None:
         """Add a result to the pending rows, with the last block of a sweep."""
@@ -269,10 +281,10 @@ class Transaction:
         self.pending.add(job_events, row)
         self.events += events
 
-    def add_usage(self, account_id: str, month: str, usage: MonthlyUsage) -> None:
-        """Add to an account's usage in `month`; the write is pending."""
+    def add_usage(self, account_id: str, at: date, usage: MonthlyUsage) -> None:
+        """Add to an account's usage in the month of `at`; the write is pending."""
         self.wrote = True
-        self.pending.add_usage(account_id, month, usage)
+        self.pending.add_usage(account_id, at, usage)
 
 
 def _sum(used: MonthlyUsage, sums: Sequence[float]) -> MonthlyUsage:
