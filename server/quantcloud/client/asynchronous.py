@@ -5,12 +5,11 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequenc
 from datetime import datetime
 from typing import Any, Self, Unpack
 
-from google.protobuf.json_format import ParseDict
-
 from quantcloud.client.calls import RETRY_SECONDS, Caller, Deadline, OnWait
 from quantcloud.client.connection import Connection, resolve
 from quantcloud.client.errors import InvalidRequest
 from quantcloud.client.jobs import AsyncBatch, AsyncJob, new_key, submit, submit_all
+from quantcloud.client.parsing import parse
 from quantcloud.client.requests import Circuit, RunFields, SweepFields, run_request
 from quantcloud.client.results import Drawing, Result
 from quantcloud.client.run_stream import AsyncRunStream
@@ -228,7 +227,7 @@ class AsyncClient:
         """Save a circuit without running it, with any `metadata` of yours."""
         qasm = run_request(circuit, {}).qasm
         content = {"name": name, "qasm": qasm, "metadata": dict(metadata or {})}
-        request = ParseDict(content, circuit_pb2.CreateCircuitRequest())
+        request = parse(content, circuit_pb2.CreateCircuitRequest())
         call = self._caller.circuits.CreateCircuit
         return await self._caller.call(call, request, again=False)
 
@@ -244,7 +243,7 @@ class AsyncClient:
         qasm = None if circuit is None else run_request(circuit, {}).qasm
         fields = {"name": name, "qasm": qasm, "metadata": metadata and dict(metadata)}
         content = {key: value for key, value in fields.items() if value is not None}
-        request = ParseDict({"id": circuit_id, **content}, circuit_pb2.UpdateCircuitRequest())
+        request = parse({"id": circuit_id, **content}, circuit_pb2.UpdateCircuitRequest())
         return await self._caller.call(self._caller.circuits.UpdateCircuit, request)
 
     async def delete_circuit(self, circuit_id: str) -> None:
