@@ -8,41 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from support.pages import ROOT
-from support.server import Server, quantcloud
+from support.compiled import PROTOS, SERVICES, check_client, need, run, start
+from support.server import Server
 
-TOOLS = ("g++", "pkg-config", "protoc", "grpc_cpp_plugin")
 LIBRARIES = ("grpc++", "protobuf")
-SERVICES = ("thequantcloud/v1/circuit.proto", "thequantcloud/v1/job.proto")
-# What the services import, so that no more is compiled.
-IMPORTED = (
-    *(f"thequantcloud/v1/{name}.proto" for name in ("access", "limits", "run_options", "sweep")),
-    *(f"google/api/{name}.proto" for name in ("annotations", "field_behavior", "http")),
-    "google/rpc/status.proto",
-)
-CHANGES = ["submitted", "analyzing", "routing", "queued", "dispatched", "running", "completed"]
-
-
-def run(folder: Path, *command: str) -> str:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False,
-                          timeout=200)  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory) -> Path:
-    missing = [each for each in TOOLS if shutil.which(each) is None]
-    if missing:
-        pytest.skip(f"not installed: {', '.join(missing)}")
+    need("g++", "pkg-config", "protoc", "grpc_cpp_plugin")
     exists = [shutil.which("pkg-config"), "--exists", *LIBRARIES]
     if subprocess.run(exists, check=False).returncode != 0:
         pytest.skip("libgrpc++-dev or libprotobuf-dev is not installed")
     folder = tmp_path_factory.mktemp("cpp")
-    run(folder, *quantcloud("protos", "protos"))
-    shutil.copy(ROOT / "docs" / "examples" / "client.cpp", folder)
-    (folder / "gen").mkdir()
-    run(folder, "protoc", "-Iprotos", "--cpp_out=gen", *SERVICES, *IMPORTED)
+    start(folder, "client.cpp")
+    run(folder, "protoc", "-Iprotos", "--cpp_out=gen", *PROTOS)
     plugin = f"--plugin=protoc-gen-grpc={shutil.which('grpc_cpp_plugin')}"
     run(folder, "protoc", "-Iprotos", "--grpc_out=gen", plugin, *SERVICES)
     sources = sorted([*folder.rglob("*.cc"), folder / "client.cpp"])
@@ -60,12 +40,4 @@ def program(tmp_path_factory) -> Path:
 
 
 def test_cpp_submits_and_watches(program: Path, server: Server):
-    for address in (server.endpoints.grpc, server.endpoints.http.removeprefix("http://")):
-        done = subprocess.run(
-            ["./client", address], cwd=program, capture_output=True, text=True, check=False,
-            timeout=60, env={**os.environ, "QUANTCLOUD_TOKEN": server.token()},
-        )  # fmt: skip
-        assert done.returncode == 0, done.stdout + done.stderr
-        *events, counts, error = done.stdout.splitlines()
-        assert (events, counts) == (CHANGES, "1: 100")
-        assert error.startswith("qasm: line 1, column 10")
+    check_client(program, server, "./client")

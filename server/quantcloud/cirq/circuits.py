@@ -13,23 +13,15 @@ import numpy as np
 import sympy
 
 _WHOLE: Final = {
-    "XPowGate": "x", "YPowGate": "y", "ZPowGate": "z", "HPowGate": "h", "CXPowGate": "cx",
-    "SwapPowGate": "swap", "ISwapPowGate": "iswap", "CCXPowGate": "ccx", "CCZPowGate": "ccz",
-    "CSwapGate": "cswap",
+    cirq.XPowGate: "x", cirq.YPowGate: "y", cirq.ZPowGate: "z", cirq.HPowGate: "h",
+    cirq.CXPowGate: "cx", cirq.SwapPowGate: "swap", cirq.ISwapPowGate: "iswap",
+    cirq.CCXPowGate: "ccx", cirq.CCZPowGate: "ccz", cirq.CSwapGate: "cswap",
 }  # fmt: skip
 # The angle is the exponent times pi. They differ from Cirq's gates by a global phase at most.
 _TURNED: Final = {
-    "XPowGate": "rx", "YPowGate": "ry", "ZPowGate": "rz", "CZPowGate": "cp", "XXPowGate": "rxx",
-    "YYPowGate": "ryy", "ZZPowGate": "rzz",
+    cirq.XPowGate: "rx", cirq.YPowGate: "ry", cirq.ZPowGate: "rz", cirq.CZPowGate: "cp",
+    cirq.XXPowGate: "rxx", cirq.YYPowGate: "ryy", cirq.ZZPowGate: "rzz",
 }  # fmt: skip
-_GATES: Final = {
-    name: getattr(cirq, name) for name in {*_WHOLE, *_TURNED} if hasattr(cirq, name)
-} | {"Rx": cirq.Rx, "Ry": cirq.Ry, "Rz": cirq.Rz}
-_NAMES: Final = {kind: name for name, kind in _GATES.items()} | {
-    cirq.Rx: "XPowGate", cirq.Ry: "YPowGate", cirq.Rz: "ZPowGate",
-}  # fmt: skip
-
-
 # They have no gate in OpenQASM.
 _NOTHING: Final = (cirq.IdentityGate, cirq.WaitGate, cirq.GlobalPhaseGate, cirq.ResetChannel)
 
@@ -123,10 +115,10 @@ class _Writer:
             return not gate.confusion_map
         if isinstance(gate, _NOTHING):
             return True
-        name = _name(gate)
-        if name in _TURNED or isinstance(gate, cirq.PhasedXPowGate):
+        kind = _kind(gate)
+        if kind in _TURNED or isinstance(gate, cirq.PhasedXPowGate):
             return True
-        return name in _WHOLE and _exponent(gate) == 1
+        return kind in _WHOLE and _exponent(gate) == 1
 
     def _statements(self, operation: cirq.Operation) -> list[str]:
         bare = operation.untagged
@@ -145,11 +137,10 @@ class _Writer:
             return [f"{name}({self._angle(turn)}) {listed};" for name, turn in turns]
         if isinstance(gate, _NOTHING):
             return [f"reset {listed};"] if isinstance(gate, cirq.ResetChannel) else []
-        name = _name(gate)
-        exponent = _exponent(gate)
-        if name in _WHOLE and exponent == 1:
-            return [f"{_WHOLE[name]} {listed};"]
-        return [f"{_TURNED[name]}({self._angle(exponent)}) {listed};"]
+        kind, exponent = _kind(gate), _exponent(gate)
+        if kind in _WHOLE and exponent == 1:
+            return [f"{_WHOLE[kind]} {listed};"]
+        return [f"{_TURNED[kind]}({self._angle(exponent)}) {listed};"]
 
     def _angle(self, exponent: Any) -> str:
         """Return the text of an exponent times pi."""
@@ -200,9 +191,9 @@ class _Writer:
         return found[index]
 
 
-def _name(gate: Any) -> str:
-    """Return the name of the gate's class, or of the base class that is known."""
-    return next((_NAMES[kind] for kind in type(gate).__mro__ if kind in _NAMES), "")
+def _kind(gate: Any) -> Any:
+    """Return the gate's class, or its base class that is known; None if there is none."""
+    return next((kind for kind in type(gate).__mro__ if kind in _WHOLE or kind in _TURNED), None)
 
 
 def _exponent(gate: Any) -> Any:

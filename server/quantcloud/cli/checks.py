@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -45,21 +45,10 @@ def advice(settings: Settings) -> Iterator[str]:
 
 async def unreachable(settings: Settings) -> list[str]:
     """Return a line for each service that the settings name and that does not answer."""
-    checks: list[tuple[str, Callable[[Settings], Awaitable[None]]]] = [("data_dir", _data_dir)]
-    if settings.rate_limit_url is not None:
-        checks.append(("rate_limit_url", _redis))
-    if settings.database_url is not None and settings.database_url.startswith("postgresql"):
-        checks.append(("database_url", _postgres))
-    if settings.jwks_url is not None:
-        checks.append(("jwks_url", _jwks))
+    found = await asyncio.gather(*(_wrong(check, settings) for check in _CHECKS.values()))
     return [
-        f"{variable(name)}: {wrong}"
-        for (name, _), wrong in zip(
-            checks, await asyncio.gather(*(_wrong(check, settings) for _, check in checks)),
-            strict=True,
-        )
-        if wrong
-    ]  # fmt: skip
+        f"{variable(name)}: {wrong}" for name, wrong in zip(_CHECKS, found, strict=True) if wrong
+    ]
 
 
 async def _wrong(check: Callable[[Settings], Awaitable[None]], settings: Settings) -> str:
@@ -101,13 +90,27 @@ async def _redis(settings: Settings) -> None:
 
 
 async def _postgres(settings: Settings) -> None:
-    connection = await cast("Any", asyncpg).connect(settings.database_url)
+    url = settings.database_url
+    if url is None or not url.startswith("postgresql"):
+        return
+    connection = await cast("Any", asyncpg).connect(url)
     await connection.close()
 
 
 async def _jwks(settings: Settings) -> None:
+    if settings.jwks_url is None:
+        return
     async with httpx.AsyncClient(timeout=_SECONDS) as client:
         answer = await client.get(str(settings.jwks_url))
         answer.raise_for_status()
         if "keys" not in answer.json():
             raise ValueError("answers, but not with a list of keys")
+
+
+# By setting. A check does nothing if the setting names no service.
+_CHECKS: Mapping[str, Callable[[Settings], Awaitable[None]]] = {
+    "data_dir": _data_dir,
+    "rate_limit_url": _redis,
+    "database_url": _postgres,
+    "jwks_url": _jwks,
+}

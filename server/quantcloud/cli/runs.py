@@ -33,8 +33,7 @@ def run(
     timeout: float | None,
 ) -> None:
     """Submit the circuit in `file`, follow its job, and print the counts."""
-    job = checked(session.client.submit, read_circuit(file), fields)
-    show_result(session, follow(session, job, timeout), plot)
+    show_result(session, submit_and_follow(session, file, fields, timeout), plot)
 
 
 def rerun(session: Session, job_id: str, plot: Path | None, timeout: float | None) -> None:
@@ -54,7 +53,7 @@ def rerun(session: Session, job_id: str, plot: Path | None, timeout: float | Non
 
 def plan(session: Session, file: Path, fields: Mapping[str, Any]) -> None:
     """Print where a circuit would run, and what speaks for and against each backend."""
-    found: circuit_pb2.PlanCircuitResponse = checked(
+    found: circuit_pb2.PlanCircuitResponse = _checked(
         session.client.plan, read_circuit(file), fields
     )
     shown = table("backend", "method", "score", "run", "wait", "cost", "why not")
@@ -86,7 +85,7 @@ def batch(
 ) -> None:
     """Submit circuits together, and print how each of them ended."""
     circuits = [read_circuit(each) for each in files]
-    jobs: Batch = checked(session.client.batch, circuits, fields)
+    jobs: Batch = _checked(session.client.batch, circuits, fields)
     ids = ", ".join(jobs.ids)
     session.say(f"batch {ids} of {len(jobs)} jobs")
     try:
@@ -143,7 +142,15 @@ def _result(outcome: Result | JobEnded) -> dict[str, Any] | None:
     return outcome.to_dict() if isinstance(outcome, Result) else None
 
 
-def checked(call: Any, circuit: Any, fields: Mapping[str, Any]) -> Any:
+def submit_and_follow(
+    session: Session, file: Path, fields: Mapping[str, Any], timeout: float | None
+) -> Result:
+    """Submit the circuit in `file`, show its job live, and return the result."""
+    job = _checked(session.client.submit, read_circuit(file), fields)
+    return follow(session, job, timeout)
+
+
+def _checked(call: Any, circuit: Any, fields: Mapping[str, Any]) -> Any:
     """Call the client. An unknown key of `--options` is wrong use."""
     try:
         return call(circuit, **fields)

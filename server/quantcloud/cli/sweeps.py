@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from quantcloud.cli.failure import WRONG_USE, Failure
-from quantcloud.cli.follow import follow
 from quantcloud.cli.histogram import most_frequent
-from quantcloud.cli.runs import checked, fields
-from quantcloud.cli.session import Session, read_circuit, table
+from quantcloud.cli.runs import fields, submit_and_follow
+from quantcloud.cli.session import Session, table
 from quantcloud.client import Result
 
 _SHOWN_POINTS = 100
@@ -27,7 +26,7 @@ def sweep(
     given = _parameters(parameters)
     if not given:
         raise Failure("give the values of each input with --parameter NAME=VALUES", WRONG_USE)
-    result = _run(session, file, {**fields(options), "parameters": given}, timeout)
+    result = submit_and_follow(session, file, {**fields(options), "parameters": given}, timeout)
     shown = table("point", *given, "most frequent")
     for number, point in enumerate(result.message.sweep.points[:_SHOWN_POINTS]):
         shown.add_row(str(number), *_at(given, number), most_frequent(point.counts))
@@ -47,7 +46,7 @@ def estimate(
     given = _parameters(parameters)
     terms = [_observable(each) for each in observables]
     run = {**fields(options), "parameters": given, "observables": terms}
-    result = _run(session, file, run, timeout)
+    result = submit_and_follow(session, file, run, timeout)
     shown = table("point", *given, *observables)
     for number, point in enumerate(result.message.sweep.points[:_SHOWN_POINTS]):
         errors = [*point.standard_errors] or [None] * len(point.expectation_values)
@@ -57,11 +56,6 @@ def estimate(
         ]
         shown.add_row(str(number), *_at(given, number), *values)
     _answer(session, result, shown)
-
-
-def _run(session: Session, file: Path, given: Mapping[str, Any], timeout: float | None) -> Result:
-    job = checked(session.client.submit, read_circuit(file), given)
-    return follow(session, job, timeout)
 
 
 def _answer(session: Session, result: Result, shown: Any) -> None:

@@ -4,6 +4,8 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 from typing import Any
 from uuid import uuid4
 
+from google.protobuf.json_format import MessageToDict, ParseDict
+
 from quantcloud.client.calls import Caller, Deadline
 from quantcloud.client.errors import JobEnded
 from quantcloud.client.results import Result
@@ -87,30 +89,12 @@ class AsyncJob(JobView):
         The counts may differ if another method or version of the simulator runs it: compare the
         `circuit()` of both jobs.
         """
-        first = await self.circuit()
-        request = circuit_pb2.RunCircuitRequest(
-            qasm=first.qasm,
-            shots=first.shots,
-            options=first.options,
-            optimize_for=first.optimize_for,
-            backend=_given(first, "backend") or _given(first, "requested_backend"),
-            max_cost_usd=_given(first, "max_cost_usd"),
-            min_fidelity=_given(first, "min_fidelity"),
-            name=_given(first, "name"),
-            tags=first.tags,
-        )
-        # A precision stands for shots, and exact values need none.
-        if not first.shots or first.sweep.HasField("precision"):
-            request.ClearField("shots")
-        for field, value in first.sweep.ListFields():
-            # The fields of both messages have the same names and types.
-            if field.name == "parameters":
-                for name, values in value.items():
-                    request.parameters[name].CopyFrom(values)
-            elif field.name == "observables":
-                request.observables.extend(value)
-            else:
-                setattr(request, field.name, value)
+        first = MessageToDict(await self.circuit(), preserving_proto_field_name=True)
+        # Fields that these messages and the request share have the same names and types.
+        content = {"backend": first.get("requested_backend"), **first, **first.get("sweep", {})}
+        if "precision" in content:
+            content.pop("shots", None)  # a precision stands for shots
+        request = ParseDict(content, circuit_pb2.RunCircuitRequest(), ignore_unknown_fields=True)
         return await submit(self._caller, request, idempotency_key)
 
 
@@ -208,7 +192,3 @@ def _submitted(answer: circuit_pb2.RunCircuitResponse) -> job_pb2.Job:
         optimize_for=answer.optimize_for,
         submitted_at=answer.submitted_at,
     )
-
-
-def _given(circuit: job_pb2.JobCircuit, name: Any) -> Any:
-    return getattr(circuit, name) if circuit.HasField(name) else None

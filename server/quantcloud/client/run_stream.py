@@ -73,9 +73,7 @@ class AsyncRunStream:
 
     async def receive(self) -> Answer:
         """Return the answer that comes next. Raises `QuantCloudError` if the stream fails."""
-        if self._ready:
-            return self._ready.pop(next(iter(self._ready)))
-        if not self._waiting:
+        if not self._ready and not self._waiting:
             raise NotPossible("every request has its answer", hint="send a circuit first")
         while not self._ready:
             await self._read()

@@ -94,19 +94,20 @@ async def whole_result(
     caller: Caller, job_id: str, result: job_pb2.JobResult | None = None
 ) -> Result:
     """Return the result with all its points that are done. `result` is its first page."""
-    if result is None:
-        request = job_pb2.GetJobResultRequest(id=job_id)
-        result = await caller.call(caller.jobs.GetJobResult, request)
-    found: job_pb2.JobResult = result  # pyright: ignore[reportAssignmentType]  # set above
+    first = await _page(caller, job_id, 0) if result is None else result
     pages: list[sweep_pb2.SweepResult] = []
-    have, done = len(found.sweep.points), found.sweep.points_done
+    have, done = len(first.sweep.points), first.sweep.points_done
     while have < done:
-        request = job_pb2.GetJobResultRequest(id=job_id, point_offset=have)
-        page: job_pb2.JobResult = await caller.call(caller.jobs.GetJobResult, request)
-        pages.append(page.sweep)
-        have, done = have + len(page.sweep.points), page.sweep.points_done
-    append(found.sweep, pages)
-    return Result(found)
+        page = (await _page(caller, job_id, have)).sweep
+        pages.append(page)
+        have, done = have + len(page.points), page.points_done
+    append(first.sweep, pages)
+    return Result(first)
+
+
+async def _page(caller: Caller, job_id: str, offset: int) -> job_pb2.JobResult:
+    request = job_pb2.GetJobResultRequest(id=job_id, point_offset=offset or None)
+    return await caller.call(caller.jobs.GetJobResult, request)
 
 
 async def all_events(

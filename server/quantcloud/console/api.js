@@ -44,14 +44,11 @@ export function errorOf(status, body, retryAfter = 0) {
   });
 }
 
-export const UNREACHABLE = "The server cannot be reached.";
+const UNREACHABLE = "The server cannot be reached.";
 // A stream shows every 15 seconds that it lives.
 const SILENCE_MILLISECONDS = 45_000;
 
-/**
- * Fires `limit` when an answer tells the state of the rate limit, and `refused` when the server does
- * not accept the credentials.
- */
+/** Fires `refused` when the server does not accept the credentials. */
 export class Api extends EventTarget {
   /** @type {RateLimit | null} */
   limit = null;
@@ -179,7 +176,6 @@ export class Api extends EventTarget {
     const [limit, remaining, reset] = ["Limit", "Remaining", "Reset"].map((name) => headers.get(`X-RateLimit-${name}`));
     if (limit === null || remaining === null) return;
     this.limit = {limit: Number(limit), remaining: Number(remaining), reset: Number(reset)};
-    this.dispatchEvent(new Event("limit"));
   }
 }
 

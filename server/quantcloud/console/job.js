@@ -1,11 +1,11 @@
 // One job with everything that the server keeps of it.
 
-import {confirmed, copyButton, facts, fill, h} from "./dom.js";
+import {confirmed, facts, fill, h} from "./dom.js";
 import {duration, jobName, moment, number} from "./format.js";
 import {JobPanel} from "./jobpanel.js";
 import {candidates} from "./plan.js";
 import {rawJson} from "./result.js";
-import {asCurl, asPython, asQiskit} from "./snippets.js";
+import {copies} from "./snippets.js";
 import {eventTable, TERMINAL} from "./timeline.js";
 
 /** @typedef {import("./main.js").App} App */
@@ -60,12 +60,10 @@ export class JobView {
     try {
       const circuit = this.#asked = await this.app.api.get(`/v1/jobs/${this.id}/circuit`);
       this.panel.circuit = circuit;
-      const request = again(circuit);
-      const copy = (/** @type {string} */ label, /** @type {typeof asCurl} */ make) => copyButton(label, () => make(location.origin, request));
       fill(this.#circuit, h("h2", {}, "Circuit"), h("pre", {tabindex: "0", role: "region", "aria-label": "OpenQASM"}, circuit.qasm),
         h("div", {class: "actions"},
           h("button", {type: "button", class: "quiet", onclick: () => this.app.edit(circuit.qasm)}, "Open in the editor"),
-          h("span", {class: "muted"}, "Copy as"), copy("curl", asCurl), copy("Python", asPython), copy("Qiskit", asQiskit)));
+          copies(() => again(circuit))));
       this.#circuit.hidden = false;
       this.#show(this.panel.job);
     } catch (error) {

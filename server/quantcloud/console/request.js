@@ -71,15 +71,14 @@ export function readObservables(text) {
 /** @param {string} line */
 function readTerm(line) {
   const match = /^(?:(.*?\S)\s+|([-+]))??([IXYZ]+|[XYZ]\d+(?: +[XYZ]\d+)*|\|[01]+[>⟩])$/.exec(line);
-  const [given, operator] = match ? [(match[1] ?? match[2])?.replace(/^[-+]$/, "$&1"), match[3]] : [];
+  const [, before, sign, operator] = match ?? [];
+  const given = (before ?? sign)?.replace(/^[-+]$/, "$&1");
   const coefficient = given === undefined ? 1 : readNumber(given);
-  const named = operator === undefined ? null
-    : /^[IXYZ]+$/.test(operator) ? {pauli: operator}
-    : /^[XYZ]\d+( +[XYZ]\d+)*$/.test(operator) ? {sparse: operator}
-    : /^\|[01]+[>⟩]$/.test(operator) ? {projector: operator.slice(1, -1)} : null;
-  if (!named || !Number.isFinite(coefficient)) {
+  if (operator === undefined || !Number.isFinite(coefficient)) {
     throw new EntryError("Observables", `"${line}" is not a term, such as 0.5 ZZ, -1 Z0 Z3 or |01>`);
   }
+  const named = operator.startsWith("|") ? {projector: operator.slice(1, -1)}
+    : /\d/.test(operator) ? {sparse: operator} : {pauli: operator};
   return given === undefined ? named : {...named, coefficient};
 }
 

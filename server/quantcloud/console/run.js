@@ -1,7 +1,7 @@
 // The view in which circuits are written and run.
 
 import {ApiError} from "./api.js";
-import {afterQuiet, ask, copyButton, field, fill, h} from "./dom.js";
+import {afterQuiet, ask, field, fill, h} from "./dom.js";
 import {drawing} from "./drawing.js";
 import {Editor} from "./editor.js";
 import {EXAMPLES} from "./examples.js";
@@ -9,7 +9,7 @@ import {RunForm} from "./form.js";
 import {JobPanel} from "./jobpanel.js";
 import {planView, sizeOf} from "./plan.js";
 import {EntryError, requestOf} from "./request.js";
-import {asCurl, asPython, asQiskit} from "./snippets.js";
+import {copies} from "./snippets.js";
 
 /** @typedef {import("./main.js").App} App */
 
@@ -52,7 +52,7 @@ export class RunView {
       this.#editor.element, this.#size),
     h("section", {class: "card settings", "aria-label": "Settings"},
       this.#form.element,
-      h("div", {class: "actions"}, this.#run_, this.#plan_, h("span", {class: "spring"}), this.#copies()),
+      h("div", {class: "actions"}, this.#run_, this.#plan_, h("span", {class: "spring"}), h("div", {class: "copies"}, copies(() => this.#request() ?? {qasm: this.#editor.text}))),
       this.#problem),
     h("section", {class: "card drawing", "aria-label": "Drawing"}, this.#picture),
     this.#output);
@@ -246,12 +246,6 @@ export class RunView {
     } catch (error) {
       this.app.tell(error);
     }
-  }
-
-  #copies() {
-    const copy = (/** @type {string} */ label, /** @type {typeof asCurl} */ make) => (
-      copyButton(label, () => make(location.origin, this.#request() ?? {qasm: this.#editor.text})));
-    return h("div", {class: "copies"}, h("span", {class: "muted"}, "Copy as"), copy("curl", asCurl), copy("Python", asPython), copy("Qiskit", asQiskit));
   }
 }
 

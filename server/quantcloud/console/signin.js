@@ -12,7 +12,7 @@ const LINK = /^#sign-in=([\w.-]+)$/;
  * @param {Session} session
  * @param {string} [why] Why it is shown.
  */
-export function signInForm(session, why = "") {
+function signInForm(session, why = "") {
   const secret = h("input", {
     type: "password", required: true, autocomplete: "current-password", spellcheck: "false", autocapitalize: "off", name: "secret",
   });

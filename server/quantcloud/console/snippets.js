@@ -1,5 +1,7 @@
 // A run as a program that the user can copy. Credentials are never in it: they come from the environment.
 
+import {copyButton, h} from "./dom.js";
+
 /** @param {any} value */
 const json = (value) => JSON.stringify(value, null, 2);
 
@@ -79,4 +81,13 @@ from quantcloud import Client  # pip install thequantcloud
 circuit = qasm${version}.loads(${pythonText(request.qasm)})
 print(circuit.draw())
 ${running(origin, `qasm${version}.dumps(circuit)`, request)}`;
+}
+
+/** Buttons that copy a request as programs. @param {() => any} request */
+export function copies(request) {
+  return [
+    h("span", {class: "muted"}, "Copy as"),
+    ...Object.entries({curl: asCurl, Python: asPython, Qiskit: asQiskit}).map(([label, make]) => (
+      copyButton(label, () => make(location.origin, request())))),
+  ];
 }

@@ -36,7 +36,7 @@ class Interpreter(Evaluator):
         super().__init__(source, session)
         self._calls = self._loops = 0
         self._visitors |= {
-            ast.Expr: self._expression,
+            ast.Expr: lambda node: self.visit(node.value),
             ast.Assign: self._assign,
             ast.AnnAssign: self._annotated,
             ast.AugAssign: self._augmented,
@@ -47,7 +47,7 @@ class Interpreter(Evaluator):
             ast.Return: self._return,
             ast.Break: self._break,
             ast.Continue: self._continue,
-            ast.Pass: self._pass,
+            ast.Pass: lambda _: None,
             ast.Import: self._import,
             ast.ImportFrom: self._import_from,
         }
@@ -60,9 +60,6 @@ class Interpreter(Evaluator):
         for node in body:
             self.line = node.lineno
             self.visit(node)
-
-    def _expression(self, node: ast.Expr) -> None:
-        self.visit(node.value)
 
     def _assign(self, node: ast.Assign) -> None:
         value = self.visit(node.value)
@@ -151,9 +148,6 @@ class Interpreter(Evaluator):
     def _check_inside(self, depth: int, word: str, where: str) -> None:
         if not depth:
             raise Refusal(f"{word} stands in {where} only")
-
-    def _pass(self, _: ast.Pass) -> None:
-        pass
 
     def _def(self, node: ast.FunctionDef) -> None:
         given = node.args
