@@ -24,7 +24,7 @@ _FORMS = {
 _SHOWN = 60
 
 
-def parse(content: Mapping[str, Any], request: _Request) -> _Request:
+def parse(content: dict[str, Any], request: _Request) -> _Request:
     """Fill the request, and return it. Raises `InvalidRequest` if a value has the wrong form."""
     try:
         return ParseDict(content, request)
