@@ -223,7 +223,7 @@ def test_errors_are_typed(client: Client, server: Server, tmp_path: Path):
     with pytest.raises(InvalidRequest) as wrong:
         client.run(BELL, backend="nope")
     assert (wrong.value.field, wrong.value.hint) == (
-        "backend", "Use a name from ListBackends, or no name.",
+        "backend", "Use the name of a listed backend, or no name.",
     )  # fmt: skip
     with pytest.raises(InvalidRequest) as wrong:
         client.run(BELL, shots="many")  # pyright: ignore[reportArgumentType]

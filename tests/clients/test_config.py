@@ -62,6 +62,22 @@ def test_services_that_cannot_be_reached_are_named_at_once(tmp_path: Path):
     assert "hunter2" not in done.stderr
 
 
+def test_what_a_server_would_not_start_with_is_named(tmp_path: Path):
+    none = str(tmp_path / "none.pem")
+    done = config(
+        "check", folder=tmp_path, tls_cert=none, tls_key=none, grpc_tls_cert=none,
+        grpc_tls_key=none, upstream_tls_ca=none, database_url="mysql://host/db",
+        jwt_secret="hunter2",
+    )  # fmt: skip
+    named = [line.split()[1].strip(":") for line in done.stderr.splitlines()]
+    assert named == [
+        "QUANTCLOUD_TLS_CERT", "QUANTCLOUD_GRPC_TLS_CERT", "QUANTCLOUD_UPSTREAM_TLS_CA",
+        "QUANTCLOUD_DATABASE_URL", "QUANTCLOUD_JWT_SECRET",
+    ]  # fmt: skip
+    assert done.returncode == 1
+    assert "hunter2" not in done.stderr
+
+
 @pytest.mark.parametrize(
     ("variables", "says"),
     [

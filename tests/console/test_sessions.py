@@ -82,6 +82,17 @@ def test_an_error_is_at_its_line_with_the_hint(console: Consoles):
     expect(mine.page.get_by_role("img", name="Circuit with 2 qubits")).to_be_visible()
 
 
+def test_a_run_that_lacks_a_parameter_says_so_and_keeps_its_drawing(console: Consoles):
+    mine = console()
+    mine.sign_in(newcomers_token())
+    mine.write("OPENQASM 3.0; input float t; qubit q; ry(t) q;")
+    expect(mine.page.get_by_text("1 qubit, 1 bit")).to_be_visible()
+    mine.run()
+    missing = mine.page.get_by_text("parameters.t: is missing")
+    expect(missing).to_have_count(1)
+    expect(mine.page.get_by_text("1 qubit, 1 bit")).to_be_visible()
+
+
 def test_keys_alone_are_enough(console: Consoles):
     mine = console()
     mine.open()

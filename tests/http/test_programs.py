@@ -92,7 +92,7 @@ def test_a_program_in_every_submission(ada: Api):
         ("-" * 99_999 + "1", "code", "CODE_NOT_UNDERSTOOD", "nested too deeply"),
         (CODE.replace('"aer"', '"ibm_x"'), "code.backend", "UNKNOWN_BACKEND", "'ibm_x' is unknown"),
         ("#" * 300_000, "code", "INVALID_ARGUMENT", "at most 262144 are accepted"),
-        (" ", "qasm", "INVALID_ARGUMENT", "send an OpenQASM 2.0 circuit or a program in 'code'"),
+        (" ", "qasm", "INVALID_ARGUMENT", "send OpenQASM, or a program in 'code'"),
     ],
 )
 def test_what_a_program_may_not_be(ada: Api, code: str, field: str, reason: str, says: str):

@@ -12,9 +12,13 @@ from pydantic import SecretStr
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from quantcloud.auth.jwt import Issuer
+from quantcloud.certificates import CertificateError, Certificates
 from quantcloud.environment import CONFIG_FILE
 from quantcloud.settings import Settings
 from quantcloud.settings.loading import variable
+from quantcloud.storage.database.errors import StoreError
+from quantcloud.storage.store import is_postgres, sqlite_path
 
 _SECONDS = 3.0
 _OTHERS = 0o077
@@ -41,6 +45,39 @@ def advice(settings: Settings) -> Iterator[str]:
             f"{file}: holds {', '.join(sorted(secrets))} and other users may read it; "
             "run `chmod 600` on it"
         )
+
+
+def unusable(settings: Settings) -> Iterator[str]:
+    """Yield a line for each setting with which a server would not start."""
+    given = {
+        "tls_cert": (settings.tls_cert, settings.tls_key, settings.tls_client_ca),
+        "grpc_tls_cert": (
+            settings.grpc_tls_cert,
+            settings.grpc_tls_key,
+            settings.grpc_tls_client_ca,
+        ),
+        "upstream_tls_ca": (
+            settings.upstream_tls_cert,
+            settings.upstream_tls_key,
+            settings.upstream_tls_ca,
+        ),
+    }
+    for name, files in given.items():
+        try:
+            Certificates(*files).check()
+        except CertificateError as error:
+            yield f"{variable(name)}: {error}"
+    database, secret = settings.database_url, settings.jwt_secret
+    if database is not None and not is_postgres(database):
+        try:
+            sqlite_path(database)
+        except StoreError as error:
+            yield f"{variable('database_url')}: {error}"
+    if secret is not None:
+        try:
+            Issuer(secret=secret.get_secret_value(), audience=settings.jwt_audience)
+        except ValueError as error:
+            yield str(error)
 
 
 async def unreachable(settings: Settings) -> list[str]:
@@ -91,9 +128,9 @@ async def _redis(settings: Settings) -> None:
 
 async def _postgres(settings: Settings) -> None:
     url = settings.database_url
-    if url is None or not url.startswith("postgresql"):
+    if url is None or not is_postgres(url):
         return
-    connection = await cast("Any", asyncpg).connect(url)
+    connection = await cast("Any", asyncpg).connect(url.replace("+asyncpg", "", 1))
     await connection.close()
 
 

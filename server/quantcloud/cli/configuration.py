@@ -37,9 +37,9 @@ def read_settings(options: Mapping[str, Any], file: Path | None = None) -> Setti
 
 def check(settings: Settings) -> int:
     """Print what is wrong with settings that are valid, and return the exit code."""
-    from quantcloud.cli.checks import advice, unreachable
+    from quantcloud.cli.checks import advice, unreachable, unusable
 
-    wrong = [*advice(settings), *asyncio.run(unreachable(settings))]
+    wrong = [*unusable(settings), *advice(settings), *asyncio.run(unreachable(settings))]
     for line in wrong:
         typer.echo(f"quantcloud: {line}", err=True)
     if not wrong:

@@ -9,8 +9,10 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from quantcloud.client.errors import InvalidRequest
+from thequantcloud.v1 import circuit_pb2
 
 _Request = TypeVar("_Request", bound=Message)
+_PACKAGE = circuit_pb2.DESCRIPTOR.package
 _FORMS = {
     FieldDescriptor.CPPTYPE_INT32: "a whole number from -2147483648 to 2147483647",
     FieldDescriptor.CPPTYPE_INT64: "a whole number",
@@ -22,13 +24,13 @@ _FORMS = {
 _SHOWN = 60
 
 
-def parse(content: Mapping[str, Any], request: _Request) -> _Request:
+def parse(content: dict[str, Any], request: _Request) -> _Request:
     """Fill the request, and return it. Raises `InvalidRequest` if a value has the wrong form."""
     try:
         return ParseDict(content, request)
     except ParseError as error:
         unknown = ("", f"the request is invalid: {error}")
-        field, problem = next(_faults(content, request.DESCRIPTOR, ""), unknown)
+        field, problem = next(_faults(content, cast("Descriptor", request.DESCRIPTOR), ""), unknown)
         # Callers give the options of a run beside its other arguments.
         field = field.removeprefix("options.")
         raise InvalidRequest(f"{field}: {problem}" if field else problem, field=field) from error
@@ -72,7 +74,7 @@ def _faults_of_field(value: Any, field: FieldDescriptor, path: str) -> Iterator[
         parts = [(f"{path}[{index}]", item, [item]) for index, item in items]
     ours = target.message_type
     for where, item, alone in parts:
-        if ours is not None and ours.file.package == field.file.package:
+        if ours is not None and ours.file.package == _PACKAGE:
             yield from _faults(item, ours, where)
         elif not _fits(field, alone):
             yield where, f"must be {_form(target)}, is {repr(item)[:_SHOWN]}"

@@ -136,14 +136,16 @@ export class RunView {
       fill(this.#picture, drawing(answer.svg));
     } catch (error) {
       if (this.#asked !== qasm) return;
-      this.#refused(error, qasm);
+      if (!this.#refused(error, qasm)) {
+        this.#size.textContent = error instanceof ApiError && error.status !== 401 ? `Not drawn: ${error.message}` : "";
+      }
       if (error instanceof ApiError && error.retryAfter) this.#again.later(error.retryAfter * 1000);
     } finally {
       if (this.#asked === qasm) this.#asked = null;
     }
   }
 
-  /** @param {unknown} error @param {string} qasm Shows why the circuit cannot be drawn, planned or run. */
+  /** @param {unknown} error @param {string} qasm Shows at the editor what is wrong with the circuit's text. */
   #refused(error, qasm) {
     if (error instanceof ApiError && error.metadata.line && this.#editor.text === qasm) {
       this.#drawn = qasm;
@@ -157,7 +159,6 @@ export class RunView {
       this.#editor.showProblem(error.message.replace(/^qasm: /, ""));
       return true;
     }
-    this.#size.textContent = error instanceof ApiError && error.status !== 401 ? `Not drawn: ${error.message}` : "";
     return false;
   }
 

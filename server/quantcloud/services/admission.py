@@ -256,9 +256,7 @@ def circuit_text(submission: Submission) -> str:
         )
     text = qasm or other
     if not text.strip():
-        raise InvalidArgument(
-            "qasm", "is empty; send an OpenQASM 2.0 circuit or a program in 'code'"
-        )
+        raise InvalidArgument("qasm", "is empty; send OpenQASM, or a program in 'code'")
     return text
 
 

@@ -53,8 +53,15 @@ def lock_data_dir(path: Path) -> DataDirLock:
     Raises `DataDirLockedError` if another server uses it, and `OSError` if it cannot be created or
     written to.
     """
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(path / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(path / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        reason = "it is a file" if isinstance(error, FileExistsError) else error.strerror
+        raise OSError(
+            f"cannot use the data folder {path}: {reason}; name another with --data-dir or "
+            "QUANTCLOUD_DATA_DIR"
+        ) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

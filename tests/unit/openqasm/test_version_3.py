@@ -219,3 +219,35 @@ def test_parameters_of_gates_stay_symbolic():
     circuit = parse(HEADER + "gate g(s, t) a { rx(-s + 2 * t ** 2 / pi) a; } g(1, 2) q[0];")
     (operation,) = expanded(circuit).operations
     assert operation.params == pytest.approx((-1 + 2 * 4 / math.pi,))
+
+
+@pytest.mark.parametrize(
+    ("statements", "measured"),
+    [
+        ("measure q;", [0, 1]),
+        ("measure q[1]; x q[1];", [1, 0]),
+        ("for int i in [0:2] { measure q[0]; h q[0]; }", [0, 0, 0, 1]),
+        ("def f(qubit a) -> bit { return measure a; } measure q;", [0, 1]),
+    ],
+)
+def test_a_program_without_bits_has_the_last_measurement_of_each_qubit(
+    statements: str, measured: list[int]
+):
+    circuit = parse(f"OPENQASM 3.0; qubit[2] q; h q; {statements}")
+    found = [each for each in circuit.operations if each.name == "measure"]
+    assert [(each.qubits, each.clbits) for each in found] == [((bit,), (bit,)) for bit in measured]
+    assert [(each.name, each.size) for each in circuit.clbit_registers] == [("meas", 2)]
+    assert not circuit.has_control
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        "bit[1] c; measure q;",
+        "def f(qubit a) -> bit { return measure a; } if (f(q[0])) x q[1];",
+        "bool b; b = measure q[0]; if (b) x q[1];",
+    ],
+)
+def test_a_program_that_computes_or_has_bits_keeps_its_own(statements: str):
+    circuit = parse(f"OPENQASM 3.0; qubit[2] q; h q; {statements}")
+    assert [each.name for each in circuit.clbit_registers] == ["c"] * ("bit[1] c" in statements)

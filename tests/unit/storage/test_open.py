@@ -275,3 +275,12 @@ def test_a_second_lock_names_the_first_process(tmp_path):
         lock.release()
         lock_data_dir(folder).release()
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_a_data_folder_that_cannot_be_used_is_named_with_what_to_do(tmp_path):
+    file = tmp_path / "file"
+    file.touch()
+    for folder, reason in ((file, "it is a file"), (file / "data", "Not a directory")):
+        with pytest.raises(OSError, match="; name another with --data-dir") as refused:
+            lock_data_dir(folder)
+        assert str(refused.value).startswith(f"cannot use the data folder {folder}: {reason};")
