@@ -8,7 +8,7 @@ from quantcloud.aio.cooperative import Yielder
 from quantcloud.api.convert.options import run_options, take_json_options
 from quantcloud.api.convert.sweeps import sweep_wanted
 from quantcloud.api.convert.values import envelope, given, timestamp, unstruct
-from quantcloud.api.large import with_field
+from quantcloud.api.serialised import Serialised, with_items
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.circuits.states import state_bytes
 from quantcloud.domain.circuit import SavedCircuit
@@ -214,9 +214,7 @@ def circuit(circuit: SavedCircuit) -> circuit_pb2.Circuit:
     )
 
 
-async def circuits(
-    page: Page[SavedCircuit], next_page_token: str | None
-) -> circuit_pb2.ListCircuitsResponse:
+async def circuits(page: Page[SavedCircuit], next_page_token: str | None) -> Serialised:
     """Return a page of circuits.
 
     With much metadata this takes most of a second, so it yields to other tasks.
@@ -224,13 +222,7 @@ async def circuits(
     head = circuit_pb2.ListCircuitsResponse(
         next_page_token=next_page_token, circuits=(), **envelope(page)
     )
-    yielder = Yielder()
-    messages: list[circuit_pb2.Circuit] = []
-    for each in page.items:
-        # A single circuit can take 10 ms.
-        await yielder.yield_if_due()
-        messages.append(circuit(each))
-    return await with_field(head, "circuits", messages)
+    return await with_items(head, "circuits", map(circuit, page.items))
 
 
 def patch(request: circuit_pb2.UpdateCircuitRequest) -> CircuitPatch:
