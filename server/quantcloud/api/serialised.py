@@ -10,8 +10,10 @@ https://protobuf.dev/programming-guides/encoding/#last-one-wins.
 """
 
 from collections.abc import Container, Iterable, Sequence
+from functools import cache
 from typing import Final, TypeVar, cast
 
+from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
 from quantcloud.aio import offload
@@ -48,8 +50,12 @@ class Serialised:
 
     def field(self, head: Message, name: str) -> Iterable[bytes]:
         """Return the parts of the field of `head` that has this message."""
-        number = head.DESCRIPTOR.fields_by_name[name].number
-        return (tag(number), varint(self.size), *self.parts)
+        return (_tag(head.DESCRIPTOR, name), varint(self.size), *self.parts)
+
+
+@cache
+def _tag(message: Descriptor, field: str) -> bytes:
+    return tag(message.fields_by_name[field].number)
 
 
 def with_fields(head: Message, **contents: Serialised) -> Serialised:
