@@ -143,15 +143,14 @@ def drawing(analysis: Analysis, drawing: Drawing) -> circuit_pb2.DrawCircuitResp
 def _quota(plan: Plan) -> circuit_pb2.QuotaUse:
     job, left = plan.admitted.job, plan.left
     seconds = 0.0 if job.reserved_qpu_tasks else job.predicted_seconds or 0.0
-    free = left.simulator_seconds
     return circuit_pb2.QuotaUse(
         simulator_minutes=seconds / _SECONDS_PER_MINUTE,
-        simulator_minutes_left=None if free is None else free / _SECONDS_PER_MINUTE,
+        simulator_minutes_left=left.simulator_minutes,
         qpu_tasks=job.reserved_qpu_tasks,
         qpu_tasks_left=left.qpu_tasks,
         credits_usd=job.reserved_cost_usd,
         credits_usd_left=left.credits_usd,
-        waiting_jobs_left=left.waiting_jobs,
+        waiting_jobs_left=plan.waiting_left,
     )
 
 
