@@ -1,15 +1,19 @@
 """Limits of requests per minute: of an account by tier, without credentials by address."""
 
+import hashlib
 import math
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING
 
 import structlog
+from limits import RateLimitItem, RateLimitItemPerMinute
+from limits.aio.strategies import MovingWindowRateLimiter
 from limits.errors import StorageError
 
-from quantcloud.auth.windows import Hit, MemoryWindows
+from quantcloud.auth.windows import MemoryWindows
 from quantcloud.domain.account import Account, Tier, TierLimits
 from quantcloud.domain.errors import RateLimited
 from quantcloud.domain.value_object import value_object
@@ -49,7 +53,7 @@ class Counter:
 
     def __init__(self, clock: Callable[[], datetime], url: str | None = None) -> None:
         self._now = lambda: clock().timestamp()
-        self._local = MemoryWindows(self._now)
+        self._local = MovingWindowRateLimiter(MemoryWindows(self._now))
         self._shared = _shared(url) if url else None
         self._pause_until = -math.inf
         metrics.REDIS_UP.set(1)
@@ -61,9 +65,12 @@ class Counter:
 
     async def take(self, name: str, who: str, per_minute: int) -> RateAllowance:
         """Count a request of `who`, unless the limit `name` is reached."""
+        item = _per_minute(per_minute)
+        # Hashed, because an account's id may be an email address, or contain key separators.
+        key = hashlib.blake2b(who.encode("utf-8", "replace"), digest_size=16).hexdigest()
         if self._shared is not None and time.monotonic() >= self._pause_until:
             try:
-                hit = await self._shared.hit(name, who, per_minute)
+                allowance = await _take(self._shared, item, (name, key), time.time)
             except StorageError as error:
                 metrics.REDIS_UP.set(0)
                 self._pause_until = time.monotonic() + _REDIS_PAUSE_SECONDS
@@ -73,8 +80,13 @@ class Counter:
                 )
             else:
                 metrics.REDIS_UP.set(1)
-                return _allowance(hit, per_minute, time.time())
-        return _allowance(self._local.hit((name, who), per_minute), per_minute, self._now())
+                return allowance
+        return await _take(self._local, item, (name, key), self._now)
+
+
+@cache
+def _per_minute(limit: int) -> RateLimitItemPerMinute:
+    return RateLimitItemPerMinute(limit, namespace="quantcloud")
 
 
 def _shared(url: str) -> "RedisWindows":
@@ -84,13 +96,20 @@ def _shared(url: str) -> "RedisWindows":
     return RedisWindows(url)
 
 
-def _allowance(hit: Hit, limit: int, now: float) -> RateAllowance:
+async def _take(
+    limiter: MovingWindowRateLimiter,
+    item: RateLimitItem,
+    key: tuple[str, str],
+    now: Callable[[], float],
+) -> RateAllowance:
+    granted = await limiter.hit(item, *key)
+    reset, remaining = await limiter.get_window_stats(item, *key)
     return RateAllowance(
-        limit=limit,
-        remaining=hit.remaining,
-        reset_at=datetime.fromtimestamp(hit.reset, UTC),
-        reset_after=timedelta(seconds=max(0.0, hit.reset - now)),
-        granted=hit.granted,
+        limit=item.amount,
+        remaining=max(0, remaining),
+        reset_at=datetime.fromtimestamp(reset, UTC),
+        reset_after=timedelta(seconds=max(0.0, reset - now())),
+        granted=granted,
     )
 
 

@@ -1,15 +1,10 @@
 """Moving windows in Redis, which several servers share."""
 
-import hashlib
-from functools import cache
 from typing import Any
 
-from limits import RateLimitItemPerMinute
 from limits.aio.storage import RedisStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 from redis.asyncio import BlockingConnectionPool
-
-from quantcloud.auth.windows import Hit
 
 SCHEMES = ("redis", "rediss", "unix")
 _CONNECTIONS = 8
@@ -17,35 +12,21 @@ _CONNECTIONS = 8
 _TIMEOUT_SECONDS = 1.0
 
 
-class RedisWindows:
+class RedisWindows(MovingWindowRateLimiter):
     """Windows in the Redis at `url`. Raises `ValueError` if the URL is not a Redis URL."""
 
     def __init__(self, url: str) -> None:
         self._pool = _connections(url)
         # The library passes these options on unchanged, but its types do not allow them.
         options: dict[str, Any] = {"connection_pool": self._pool}
-        self._limiter = MovingWindowRateLimiter(
+        super().__init__(
             RedisStorage(
                 "async+redis://", wrap_exceptions=True, implementation="redispy", **options
             )
         )
 
-    async def hit(self, name: str, who: str, limit: int) -> Hit:
-        """Count a request of `who`, unless the limit is reached. Raises `StorageError`."""
-        # Hashed, because an account's id may be an email address, or contain key separators.
-        key = hashlib.blake2b(who.encode("utf-8", "replace"), digest_size=16).hexdigest()
-        item = _per_minute(limit)
-        granted = await self._limiter.hit(item, name, key)
-        reset, remaining = await self._limiter.get_window_stats(item, name, key)
-        return Hit(granted, max(0, remaining), reset)
-
     async def close(self) -> None:
         await self._pool.disconnect()
-
-
-@cache
-def _per_minute(limit: int) -> RateLimitItemPerMinute:
-    return RateLimitItemPerMinute(limit, namespace="quantcloud")
 
 
 def _connections(url: str) -> BlockingConnectionPool:

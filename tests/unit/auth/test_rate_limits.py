@@ -80,24 +80,27 @@ def test_a_window_never_grants_more_than_its_limit(steps: list[tuple[int, str]])
     windows = MemoryWindows(lambda: now)
     passed: dict[str, deque[float]] = {"a": deque(), "b": deque()}
 
-    for pause, who in steps:
-        now += pause
-        recent = sum(at >= now - 60 for at in passed[who])
-        hit = windows.hit(who, 4)
-        assert hit.granted == (recent < 4)
-        if recent < 4:
-            passed[who].append(now)
-        counted = [at for at in passed[who] if at >= now - 60]
-        assert len(counted) <= 4
-        assert (hit.remaining, hit.reset) == (4 - len(counted), counted[0] + 60)
+    async def run() -> None:
+        nonlocal now
+        for pause, who in steps:
+            now += pause
+            recent = sum(at >= now - 60 for at in passed[who])
+            assert await windows.acquire_entry(who, 4, 60) == (recent < 4)
+            if recent < 4:
+                passed[who].append(now)
+            counted = [at for at in passed[who] if at >= now - 60]
+            assert len(counted) <= 4
+            assert await windows.get_moving_window(who, 4, 60) == (counted[0], len(counted))
+
+    asyncio.run(run())
 
 
-def test_expired_windows_take_no_memory():
+async def test_expired_windows_take_no_memory():
     now = 0.0
     windows = MemoryWindows(lambda: now)
     for number in range(10_000):
         now += 1
-        windows.hit(f"address-{number}", 5)
+        await windows.acquire_entry(f"address-{number}", 5, 60)
     assert len(windows) <= 62
 
 
@@ -182,11 +185,20 @@ async def test_without_redis_a_server_counts_by_itself_until_redis_returns(
     await counter.close()
 
 
-def test_a_clock_that_is_set_back_locks_no_caller_out():
+async def test_a_clock_that_is_set_back_locks_no_caller_out():
     now = 10_000.0
     windows = MemoryWindows(lambda: now)
     for _ in range(2):
-        assert windows.hit("key", 2).granted
-    assert not windows.hit("key", 2).granted
+        assert await windows.acquire_entry("key", 2, 60)
+    assert not await windows.acquire_entry("key", 2, 60)
     now -= 3600.0
-    assert windows.hit("key", 2) == (True, 1, now + 60)
+    assert await windows.acquire_entry("key", 2, 60)
+    assert await windows.get_moving_window("key", 2, 60) == (now, 1)
+
+
+async def test_a_request_costs_the_same_for_many_callers():
+    """The library's own storage asks a thread for each caller after each request."""
+    windows = MemoryWindows(lambda: 0.0)
+    for number in range(1000):
+        await windows.acquire_entry(f"address-{number}", 5, 60)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
