@@ -75,10 +75,12 @@ class Refusal(Exception):  # a status, not a fault
         self.code = code
         self.message = message
         self.status = _status(code, message, details)
-        self.metadata: tuple[tuple[str, str | bytes], ...] = (
-            *headers,
-            (DETAILS_KEY, self.status.SerializeToString()),
-        )
+        self.headers = headers
+
+    @property
+    def metadata(self) -> tuple[tuple[str, str | bytes], ...]:
+        """The headers, and the status with its details."""
+        return (*self.headers, (DETAILS_KEY, self.status.SerializeToString()))
 
     def last_message(self, path: str) -> Message:
         """Return the error as the last message of a watch by the method at `path`."""

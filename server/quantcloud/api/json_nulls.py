@@ -10,7 +10,7 @@ The options of a run have a twin that is a Struct with the same content: protobu
 64-bit seed as text.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from functools import cache
 from typing import Any, Final, NamedTuple, cast
 
@@ -56,18 +56,19 @@ def _is_options(field: FieldDescriptor) -> bool:
     return field.message_type is not None and field.message_type.full_name == RUN_OPTIONS
 
 
-def add_json_nulls(message: Message) -> None:
+def add_json_nulls(message: Message, but: Container[str] = ()) -> None:
     """Mark every unset nullable field of a response in place, also in nested messages.
 
-    Removes earlier marks, so it may be called again after a change.
+    Leaves out its fields named in `but`. Removes earlier marks, so it may be called again after a
+    change.
     """
     message.DiscardUnknownFields()
-    _mark(message)
+    _mark(message, but)
 
 
-def _mark(message: Message) -> None:
+def _mark(message: Message, but: Container[str] = ()) -> None:
     plan = _plan(message.DESCRIPTOR)
-    unset = [mark for name, mark in plan.twins if not message.HasField(name)]
+    unset = [mark for name, mark in plan.twins if not message.HasField(name) and name not in but]
     if unset:
         message.MergeFromString(b"".join(unset))
     for name in plan.nested:

@@ -16,7 +16,7 @@ from google.protobuf.empty_pb2 import Empty
 
 from quantcloud.api.access import methods
 from quantcloud.api.context import Context, headers_of
-from quantcloud.api.errors import Refusal, http_status, json_body
+from quantcloud.api.errors import http_status, json_body
 from quantcloud.api.session import Rules, Session
 
 SERVICE: Final = "quantcloud.proxy.Refusals"
@@ -43,7 +43,8 @@ def handler(rules: Rules) -> "grpc.RpcMethodHandler[bytes, bytes]":
             await access.take_turn(session, _NO_REQUEST)
         except Exception as error:  # noqa: BLE001  # every error becomes an answer
             refusal = session.refusal(error)
-            body, status = json_body(refusal), _status(refusal)
+            body = json_body(refusal)
+            status = ((STATUS, str(http_status(refusal))), *refusal.headers)
         await context.send_initial_metadata((*status, *session.rate_limit_headers()))
         await context.write(body)
 
@@ -67,8 +68,3 @@ def _rpc(routes: Mapping[re.Pattern[str], str], headers: Mapping[str, str]) -> s
     """Return the path of the refused request's RPC, or an empty text, which admits no caller."""
     refused = headers.get(REFUSED, "")
     return next((path for route, path in routes.items() if route.fullmatch(refused)), "")
-
-
-def _status(refusal: Refusal) -> tuple[tuple[str, str], ...]:
-    headers = ((name, value) for name, value in refusal.metadata if isinstance(value, str))
-    return ((STATUS, str(http_status(refusal))), *headers)

@@ -58,13 +58,12 @@ def _is_response(message: object) -> bool:
 
 
 def _immediate_response(refusal: Refusal) -> bytes:
-    headers = [(name, value) for name, value in refusal.metadata if isinstance(value, str)]
     # 1 status, an HttpStatus: 1 code; 2 headers; 3 body.
     code = tag(1, VARINT) + varint(http_status(refusal))
     response = b"".join(
         (
             tag(1) + delimited(code),
-            tag(2) + delimited(b"".join(_set_headers(headers))),
+            tag(2) + delimited(b"".join(_set_headers(refusal.headers))),
             tag(3) + delimited(json_body(refusal)),
         )
     )

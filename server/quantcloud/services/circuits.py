@@ -8,13 +8,13 @@ from datetime import datetime
 from quantcloud.aio.cooperative import Yielder
 from quantcloud.auth.principal import Principal
 from quantcloud.circuits.analysis import Analysis
-from quantcloud.domain.account import MonthlyUsage, Tier, TierLimits
+from quantcloud.domain.account import MonthlyLimits, MonthlyUsage, Tier, TierLimits
 from quantcloud.domain.circuit import SavedCircuit
 from quantcloud.domain.cursors import Listing
 from quantcloud.domain.errors import DomainError, InvalidArgument, QuotaExceeded, Unavailable
 from quantcloud.domain.job import Job, JobEvent
 from quantcloud.domain.page import Page
-from quantcloud.domain.quota import check_month, check_waiting, month_left, simulator_seconds_left
+from quantcloud.domain.quota import check_month, check_waiting, month_left
 from quantcloud.domain.value_object import value_object
 from quantcloud.drawing import Drawing
 from quantcloud.engine.base import WorkerEngine
@@ -32,28 +32,17 @@ MAXIMUM_SAVED_BYTES = 512 * 1024
 
 
 @value_object
-class QuotaLeft:
-    """What an account has left this month; None if its tier sets no limit.
-
-    `waiting_jobs` is how many more jobs may wait now.
-    """
-
-    simulator_seconds: float | None
-    qpu_tasks: int | None
-    credits_usd: float
-    waiting_jobs: int
-
-
-@value_object
 class Plan:
     """What a submission would do if it were run; `queue_position` 1 is next.
 
-    `left` is what the account has left before this run.
+    `left` is what the account has left of the month before this run. `waiting_left` is how many
+    more jobs may wait now.
     """
 
     admitted: Admitted
     queue_position: int
-    left: QuotaLeft
+    left: MonthlyLimits
+    waiting_left: int
 
 
 @value_object
@@ -208,7 +197,8 @@ class CircuitUseCases:
         return Plan(
             admitted,
             ahead + 1,
-            _left(limits, admitted.used or MonthlyUsage(), waiting),
+            month_left(limits.monthly, admitted.used or MonthlyUsage()),
+            limits.max_waiting_jobs - waiting,
         )
 
     async def draw(self, principal: Principal, qasm: str) -> tuple[Analysis, Drawing]:
@@ -295,16 +285,6 @@ def _count(new: Admitted, tier: Tier) -> None:
     if new.result is not None:
         backend, placement = new.result.backend, new.decision.placement
     metrics.JOBS_SUBMITTED.labels(backend, tier.value, placement.value).inc()
-
-
-def _left(limits: TierLimits, used: MonthlyUsage, waiting: int) -> QuotaLeft:
-    left = month_left(limits.monthly, used)
-    return QuotaLeft(
-        simulator_seconds_left(limits.monthly, used),
-        left.qpu_tasks,
-        left.credits_usd,
-        max(0, limits.max_waiting_jobs - waiting),
-    )
 
 
 def _check(code: str | None, qasm: str | None) -> None:

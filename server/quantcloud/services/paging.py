@@ -15,20 +15,6 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
-def window(limit: int | None, offset: int | None, after: Place | None = None) -> Window:
-    """Apply the defaults and the largest limit. Raises `InvalidArgument`.
-
-    `limit` is 1 or more, `offset` 0 or more.
-    """
-    if offset and after is not None:
-        raise InvalidArgument("offset", f"is given with '{_TOKEN}'; send one of them")
-    return Window(
-        DEFAULT_LIMIT if limit is None else min(limit, MAXIMUM_LIMIT),
-        0 if offset is None else offset,
-        after,
-    )
-
-
 class Listings:
     """Reads and writes the page tokens of a listing of jobs or circuits, which are cursors."""
 
@@ -37,8 +23,15 @@ class Listings:
         self._listing = listing
 
     def window(self, limit: int | None, offset: int | None, page_token: str | None) -> Window:
-        """Return the part of the listing that a request wants. Raises `InvalidArgument`."""
-        return window(limit, offset, self._place(page_token) if page_token else None)
+        """Return the part of the listing that a request wants. Raises `InvalidArgument`.
+
+        `limit` is 1 or more, `offset` 0 or more.
+        """
+        after = self._place(page_token) if page_token else None
+        if offset and after is not None:
+            raise InvalidArgument("offset", f"is given with '{_TOKEN}'; send one of them")
+        most = DEFAULT_LIMIT if limit is None else min(limit, MAXIMUM_LIMIT)
+        return Window(most, offset or 0, after)
 
     def _place(self, page_token: str) -> Place:
         since, identifier = self._cursors.read(_TOKEN, self._listing, page_token)

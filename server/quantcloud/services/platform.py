@@ -35,14 +35,6 @@ class PlatformReport:
         return BackendStatus.ONLINE in self.backends.values()
 
 
-@value_object
-class HealthReport:
-    """Why the server cannot take jobs, or None if it can."""
-
-    problem: DomainError | None
-    at: datetime
-
-
 class PlatformUseCases:
     """What callers may ask without credentials."""
 
@@ -54,9 +46,9 @@ class PlatformUseCases:
         self._fleet = fleet
         self._clock = clock
 
-    def health(self) -> HealthReport:
-        """Report whether the server can take jobs."""
-        return HealthReport(self._health.problem, self._clock())
+    def health(self) -> tuple[DomainError | None, datetime]:
+        """Return why the server cannot take jobs now, or None if it can; and the time."""
+        return self._health.problem, self._clock()
 
     async def report(self) -> PlatformReport:
         return PlatformReport(

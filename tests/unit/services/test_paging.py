@@ -10,15 +10,17 @@ from hypothesis import strategies as st
 from quantcloud.domain.cursors import Cursors, Listing
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.page import Page, Place
-from quantcloud.services.paging import DEFAULT_LIMIT, MAXIMUM_LIMIT, Listings, window
+from quantcloud.services.paging import DEFAULT_LIMIT, MAXIMUM_LIMIT, Listings
+
+JOBS = Listings(Cursors(bytes(8)), Listing.JOBS)
 
 
 def test_the_defaults():
-    assert window(None, None) == (20, 0, None)
+    assert JOBS.window(None, None, None) == (20, 0, None)
 
 
 def test_a_large_limit_is_reduced():
-    assert window(1000, 5) == (100, 5, None)
+    assert JOBS.window(1000, 5, None) == (100, 5, None)
 
 
 @given(st.datetimes(timezones=st.just(UTC)), st.uuids())
@@ -42,6 +44,6 @@ def test_a_cursor_with_an_impossible_time_is_refused(since: int):
 
 @given(st.none() | st.integers(1, 2**31 - 1), st.none() | st.integers(0, 2**31 - 1))
 def test_the_limit_is_bounded(limit: int | None, offset: int | None):
-    found = window(limit, offset)
+    found = JOBS.window(limit, offset, None)
     assert found.limit == min(DEFAULT_LIMIT if limit is None else limit, MAXIMUM_LIMIT)
     assert found.offset == (offset or 0)

@@ -8,7 +8,7 @@ from quantcloud.aio.cooperative import Yielder
 from quantcloud.api.convert.options import run_options, take_json_options
 from quantcloud.api.convert.sweeps import sweep_wanted
 from quantcloud.api.convert.values import envelope, given, timestamp, unstruct
-from quantcloud.api.large import with_field
+from quantcloud.api.serialised import Serialised, with_items
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.circuits.states import state_bytes
 from quantcloud.domain.circuit import SavedCircuit
@@ -143,15 +143,14 @@ def drawing(analysis: Analysis, drawing: Drawing) -> circuit_pb2.DrawCircuitResp
 def _quota(plan: Plan) -> circuit_pb2.QuotaUse:
     job, left = plan.admitted.job, plan.left
     seconds = 0.0 if job.reserved_qpu_tasks else job.predicted_seconds or 0.0
-    free = left.simulator_seconds
     return circuit_pb2.QuotaUse(
         simulator_minutes=seconds / _SECONDS_PER_MINUTE,
-        simulator_minutes_left=None if free is None else free / _SECONDS_PER_MINUTE,
+        simulator_minutes_left=left.simulator_minutes,
         qpu_tasks=job.reserved_qpu_tasks,
         qpu_tasks_left=left.qpu_tasks,
         credits_usd=job.reserved_cost_usd,
         credits_usd_left=left.credits_usd,
-        waiting_jobs_left=left.waiting_jobs,
+        waiting_jobs_left=plan.waiting_left,
     )
 
 
@@ -214,9 +213,7 @@ def circuit(circuit: SavedCircuit) -> circuit_pb2.Circuit:
     )
 
 
-async def circuits(
-    page: Page[SavedCircuit], next_page_token: str | None
-) -> circuit_pb2.ListCircuitsResponse:
+async def circuits(page: Page[SavedCircuit], next_page_token: str | None) -> Serialised:
     """Return a page of circuits.
 
     With much metadata this takes most of a second, so it yields to other tasks.
@@ -224,13 +221,7 @@ async def circuits(
     head = circuit_pb2.ListCircuitsResponse(
         next_page_token=next_page_token, circuits=(), **envelope(page)
     )
-    yielder = Yielder()
-    messages: list[circuit_pb2.Circuit] = []
-    for each in page.items:
-        # A single circuit can take 10 ms.
-        await yielder.yield_if_due()
-        messages.append(circuit(each))
-    return await with_field(head, "circuits", messages)
+    return await with_items(head, "circuits", map(circuit, page.items))
 
 
 def patch(request: circuit_pb2.UpdateCircuitRequest) -> CircuitPatch:

@@ -1,15 +1,15 @@
 """Converts events to messages, once for all watchers.
 
 The messages of one event may differ in the queue position and in whether they have the result. So
-the job and the result are cached in serialised form: it takes a tenth of the memory of a message,
-and to read it is faster than to build a message. The messages that were sent last are cached too.
+the job and the result are serialised once, and cached: bytes take a tenth of the memory of a
+message. The messages that were sent last are cached too.
 """
 
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Final, Generic, TypeAlias, TypeVar
+from typing import Final, Generic, TypeVar
 
 import structlog
 
@@ -17,7 +17,7 @@ from quantcloud.aio import offload
 from quantcloud.aio.cooperative import Yielder
 from quantcloud.api.convert import jobs as convert
 from quantcloud.api.convert.values import timestamp
-from quantcloud.api.large import LargeMessage, with_field
+from quantcloud.api.serialised import Serialised, with_fields
 from quantcloud.domain.errors import Damaged, Unavailable
 from quantcloud.domain.job import JobEvent, JobResult, JobStatus
 from quantcloud.watching.update import JobUpdate
@@ -25,7 +25,8 @@ from thequantcloud.v1 import job_pb2
 
 _CACHED_JOBS = 1024
 _CACHED_RESULTS = 128
-_CACHED_RESULT_BYTES: Final = 64 << 10
+# A larger result or message is not cached.
+_CACHED_BYTES: Final = 64 << 10
 _CACHED_MESSAGES = 16
 # How many results are read and converted concurrently; each may be large.
 _LARGE_CONVERSIONS = 2
@@ -33,9 +34,7 @@ _LARGE_CONVERSIONS = 2
 log = structlog.stdlib.get_logger(__name__)
 
 Value = TypeVar("Value")
-Result: TypeAlias = bytes | LargeMessage
-"""A serialised `JobResult`."""
-NO_RESULT: Final = b""
+NO_RESULT: Final = Serialised()
 
 
 class EventMessages:
@@ -53,26 +52,26 @@ class EventMessages:
         self._load = load
         self._load_small = load_small
         # Jobs and results by the cursor of their event.
-        self._jobs: _Cache[bytes] = _Cache(_CACHED_JOBS)
-        self._results: _Cache[Result] = _Cache(_CACHED_RESULTS)
-        self._messages: _Cache[job_pb2.JobEvent] = _Cache(_CACHED_MESSAGES)
+        self._jobs: _Cache[Serialised] = _Cache(_CACHED_JOBS)
+        self._results: _Cache[Serialised] = _Cache(_CACHED_RESULTS)
+        self._messages: _Cache[Serialised] = _Cache(_CACHED_MESSAGES)
         # Results that are being loaded, by the cursor of their event.
-        self._loading: dict[int, asyncio.Future[Result]] = {}
+        self._loading: dict[int, asyncio.Future[Serialised]] = {}
         # Small results that are being loaded together, by the cursor of their event.
-        self._fetching: dict[int, asyncio.Future[Mapping[int, Result]]] = {}
+        self._fetching: dict[int, asyncio.Future[Mapping[int, Serialised]]] = {}
         self._conversions = asyncio.Semaphore(_LARGE_CONVERSIONS)
 
-    def job(self, event: JobEvent) -> bytes:
-        """Return the event's job as a serialised message."""
+    def job(self, event: JobEvent) -> Serialised:
+        """Return the event's job."""
         found = self._jobs.find(event.cursor)
         if found is not None:
             return found
-        return self._jobs.put(event.cursor, convert.listed(event.job).SerializeToString())
+        return self._jobs.put(event.cursor, Serialised.of(convert.listed(event.job)))
 
-    async def change(
-        self, event: JobEvent, position: int | None, result: Result = NO_RESULT
-    ) -> job_pb2.JobEvent:
-        """Return the message of an event. Watchers share it, so do not change it."""
+    def change(
+        self, event: JobEvent, position: int | None, result: Serialised = NO_RESULT
+    ) -> Serialised:
+        """Return the message of an event, which its watchers share."""
         key = event.cursor, position, result is not NO_RESULT
         found = self._messages.find(key)
         if found is not None:
@@ -82,24 +81,21 @@ class EventMessages:
             occurred_at=timestamp(event.occurred_at),
             queue_position=position,
         )
-        message.job.MergeFromString(self.job(event))
-        if isinstance(result, LargeMessage):
-            return await with_field(message, "result", [result.stand_for(job_pb2.JobResult)])
-        if result:
-            message.result.MergeFromString(result)
-        return self._messages.put(key, message)
+        contents = {"job": self.job(event), **({"result": result} if result.size else {})}
+        made = with_fields(message, **contents)
+        return made if made.size > _CACHED_BYTES else self._messages.put(key, made)
 
-    def available_result(self, event: JobEvent) -> Result | None:
+    def available_result(self, event: JobEvent) -> Serialised | None:
         """Return the event's result if it needs no reading, else None. It may be `NO_RESULT`."""
         if event.job.status is not JobStatus.COMPLETED:
             return NO_RESULT
         if (found := self._results.find(event.cursor)) is not None:
             return found
         if event.result is not None and convert.conversion_cost(event.result) <= offload.BUDGET:
-            return self._results.put(event.cursor, _small(event.result))
+            return self._results.put(event.cursor, convert.small_result(event.result))
         return None
 
-    async def result(self, event: JobEvent) -> Result:
+    async def result(self, event: JobEvent) -> Serialised:
         """Return the event's result, or `NO_RESULT`.
 
         If several callers wait for the same result, it is read and converted once.
@@ -117,7 +113,7 @@ class EventMessages:
             loading.add_done_callback(lambda _: self._loading.pop(event.cursor))
         return await asyncio.shield(loading)
 
-    async def fetch(self, events: Iterable[JobEvent]) -> Mapping[int, Result]:
+    async def fetch(self, events: Iterable[JobEvent]) -> Mapping[int, Serialised]:
         """Read the small results that are neither cached nor in the account's events, by cursor.
 
         Reads them together, once for all callers. Omits results that are large or cannot be read:
@@ -135,19 +131,19 @@ class EventMessages:
         if new:
             fetching = asyncio.ensure_future(self._fetched(new))
             self._fetching |= dict.fromkeys([event.cursor for event in new], fetching)
-        found: dict[int, Result] = {}
+        found: dict[int, Serialised] = {}
         for fetching in {self._fetching[event.cursor] for event in missing}:
             found |= await asyncio.shield(fetching)
         return found
 
-    async def _fetched(self, events: Sequence[JobEvent]) -> Mapping[int, Result]:
+    async def _fetched(self, events: Sequence[JobEvent]) -> Mapping[int, Serialised]:
         cursors = {event.job.id: event.cursor for event in events}
-        found: dict[int, Result] = {}
+        found: dict[int, Serialised] = {}
         yielder = Yielder()
         try:
             for result in await self._load_small(events):
                 cursor = cursors[result.job_id]
-                found[cursor] = self._results.put(cursor, _small(result))
+                found[cursor] = self._results.put(cursor, convert.small_result(result))
                 await yielder.yield_if_due()
         except (Unavailable, Damaged):
             pass
@@ -157,19 +153,16 @@ class EventMessages:
             del self._fetching[cursor]
         return found
 
-    async def _loaded(self, event: JobEvent) -> Result:
+    async def _loaded(self, event: JobEvent) -> Serialised:
         async with self._conversions:
             result = await self._load(event)
             if result is None:
                 # Retention has removed the result.
                 return self._results.put(event.cursor, NO_RESULT)
             message = await convert.result(result)
-        if isinstance(message, LargeMessage):
-            return message
-        data = message.SerializeToString()
-        if len(data) <= _CACHED_RESULT_BYTES:
-            self._results.put(event.cursor, data)
-        return data
+        if message.size <= _CACHED_BYTES:
+            self._results.put(event.cursor, message)
+        return message
 
 
 class _Cache(Generic[Value]):
@@ -192,7 +185,7 @@ class _Cache(Generic[Value]):
         return value
 
 
-def checkpoint(update: JobUpdate, at: datetime, job: bytes) -> job_pb2.JobEvent:
+def checkpoint(update: JobUpdate, at: datetime, job: Serialised | None) -> Serialised:
     """Return the message of a checkpoint sent at `at`; `job` is of `EventMessages.job`."""
     message = job_pb2.JobEvent(
         sequence=update.sequence,
@@ -200,10 +193,4 @@ def checkpoint(update: JobUpdate, at: datetime, job: bytes) -> job_pb2.JobEvent:
         checkpoint=True,
         queue_position=update.queue_position,
     )
-    if job:
-        message.job.MergeFromString(job)
-    return message
-
-
-def _small(result: JobResult) -> bytes:
-    return convert.small_result(result).SerializeToString()
+    return with_fields(message) if job is None else with_fields(message, job=job)

@@ -15,7 +15,6 @@ from quantcloud.domain.sweep import Observable, Sweep, Term
 from quantcloud.services.sweep_wanted import (
     KEPT,
     KEPT_TERMS,
-    NO_SWEEP,
     VALUE_BYTES,
     Kind,
     SweepWanted,
@@ -42,7 +41,7 @@ async def sweep_wanted(request: circuit_pb2.RunCircuitRequest) -> SweepWanted:
 def _wanted(request: circuit_pb2.RunCircuitRequest) -> SweepWanted:
     if request.pairing not in _PAIRINGS:
         raise InvalidArgument("pairing", "must be outer or zip")
-    wanted = SweepWanted(
+    return SweepWanted(
         parameters={
             name: _values(f"parameters.{name}.values", given)
             for name, given in request.parameters.items()
@@ -55,8 +54,6 @@ def _wanted(request: circuit_pb2.RunCircuitRequest) -> SweepWanted:
         probabilities=request.probabilities,
         packed=request.packed,
     )
-    # Equal to the default, so that an ordinary job is recognised at once.
-    return wanted if wanted.parameters or wanted.observables or _is_set(wanted) else NO_SWEEP
 
 
 def _observables(request: circuit_pb2.RunCircuitRequest) -> WantedObservables:
@@ -84,17 +81,6 @@ def _read(observables: Sequence[sweep_pb2.Observable]) -> WantedObservables:
 @lru_cache(maxsize=KEPT)
 def _known(data: bytes) -> WantedObservables:
     return _read(sweep_pb2.SweepRequest.FromString(data).observables)
-
-
-def _is_set(wanted: SweepWanted) -> bool:
-    return (
-        wanted.zipped
-        or wanted.precision is not None
-        or wanted.gradient
-        or wanted.variances
-        or wanted.probabilities
-        or wanted.packed
-    )
 
 
 def _values(path: str, given: sweep_pb2.ParameterValues) -> bytes:

@@ -21,9 +21,9 @@ class StatusServicer(status_pb2_grpc.StatusServiceServicer):
     async def GetHealth(
         self, request: status_pb2.GetHealthRequest, context: Context
     ) -> status_pb2.GetHealthResponse:
-        report = self._platform.health()
-        at = timestamp(report.at)
-        if (problem := report.problem) is not None:
+        problem, now = self._platform.health()
+        at = timestamp(now)
+        if problem is not None:
             # Envoy adds these fields to the body, so that it has those of a healthy answer.
             raise Unavailable(
                 problem.message,
