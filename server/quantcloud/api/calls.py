@@ -12,7 +12,7 @@ import grpc.aio
 from google.protobuf.message import Message
 
 from quantcloud.api.context import Context
-from quantcloud.api.serialised import bytes_of
+from quantcloud.api.large import LARGE_BYTES, encoded
 from quantcloud.api.session import Rules, Session
 
 Request = TypeVar("Request", bound=Message)
@@ -38,13 +38,16 @@ class UnaryCall(_Call[Request, Callable[[Request, Context], Awaitable[Message]]]
         async with Session(self.path, context, self.rules) as session:
             await session.admit()
             request = await session.request(self.parse)
-            data = await bytes_of(await self.servicer(request, context))
+            data = await encoded(await self.servicer(request, context))
             await session.send_headers()
         return data
 
 
 class ServerStream(_Call[Request, Callable[[Request, Context], AsyncGenerator[Message]]]):
     """One request, many answers."""
+
+    # Many watchers of one job get the same message, one after the other.
+    _last: tuple[Message | None, bytes] = None, b""
 
     async def answer(self, _: object, context: Context) -> None:
         """Answer a call."""
@@ -61,12 +64,20 @@ class ServerStream(_Call[Request, Callable[[Request, Context], AsyncGenerator[Me
                     if session.only_headers:
                         await session.send_headers(now=True)
                         break
-                    data = await bytes_of(message)
+                    data = await self._encoded(message)
                     del message
                     await session.write(data)
                     del data
             finally:
                 await answers.aclose()
+
+    async def _encoded(self, message: Message) -> bytes:
+        last, data = self._last
+        if message is not last:
+            data = await encoded(message)
+            if len(data) <= LARGE_BYTES:
+                self._last = message, data
+        return data
 
 
 class RunCall(_Call[Request, Callable[[Request, Context], AsyncGenerator[Message]]]):
@@ -85,7 +96,7 @@ class RunCall(_Call[Request, Callable[[Request, Context], AsyncGenerator[Message
             async with aclosing(self.servicer(request, context)) as answers:
                 del request
                 async for message in answers:
-                    data = await bytes_of(message)
+                    data = await encoded(message)
                     del message
                     if session.at_end:
                         await session.before_answer()
@@ -109,7 +120,7 @@ class BidiStream(
             await session.send_headers(now=True)
             async with aclosing(self.servicer(_Requests(context, self.parse), context)) as answers:
                 async for message in answers:
-                    await session.write(await bytes_of(message))
+                    await session.write(await encoded(message))
                     del message
 
 

@@ -1,7 +1,7 @@
 """The protobuf wire format of a field: https://protobuf.dev/programming-guides/encoding/.
 
 For fields that no generated message has: the twins of `json_nulls`, the parts of a message in
-`serialised`, and Envoy's messages in `uploads`.
+`large`, and Envoy's messages in `uploads`.
 """
 
 from typing import Final

@@ -10,7 +10,7 @@ The options of a run have a twin that is a Struct with the same content: protobu
 64-bit seed as text.
 """
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, Final, NamedTuple, cast
 
@@ -56,19 +56,18 @@ def _is_options(field: FieldDescriptor) -> bool:
     return field.message_type is not None and field.message_type.full_name == RUN_OPTIONS
 
 
-def add_json_nulls(message: Message, but: Container[str] = ()) -> None:
+def add_json_nulls(message: Message) -> None:
     """Mark every unset nullable field of a response in place, also in nested messages.
 
-    Leaves out its fields named in `but`. Removes earlier marks, so it may be called again after a
-    change.
+    Removes earlier marks, so it may be called again after a change.
     """
     message.DiscardUnknownFields()
-    _mark(message, but)
+    _mark(message)
 
 
-def _mark(message: Message, but: Container[str] = ()) -> None:
+def _mark(message: Message) -> None:
     plan = _plan(message.DESCRIPTOR)
-    unset = [mark for name, mark in plan.twins if not message.HasField(name) and name not in but]
+    unset = [mark for name, mark in plan.twins if not message.HasField(name)]
     if unset:
         message.MergeFromString(b"".join(unset))
     for name in plan.nested:

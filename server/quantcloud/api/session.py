@@ -24,7 +24,7 @@ from quantcloud.api.errors import (
     refuse,
     request_timeout,
 )
-from quantcloud.api.serialised import bytes_of
+from quantcloud.api.large import encoded
 from quantcloud.auth.principal import Principal
 from quantcloud.domain.errors import Damaged, DomainError
 from quantcloud.domain.value_object import value_object
@@ -225,7 +225,7 @@ class Session(Caller):
             # Once server-sent events have begun, REST clients cannot see the call's status.
             with suppress(TimeoutError):
                 async with asyncio.timeout(_LAST_EVENT_SECONDS):
-                    await self.context.write(await bytes_of(refusal.last_message(self._path)))
+                    await self.context.write(await encoded(refusal.last_message(self._path)))
         metadata = refusal.metadata
         if not self._sent:
             metadata = (*metadata, *self.rate_limit_headers())

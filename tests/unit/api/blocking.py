@@ -10,9 +10,6 @@ import grpc
 import grpc_testing
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
-from google.protobuf.message_factory import GetMessageClass
-
-from quantcloud.api.serialised import Serialised
 
 T = TypeVar("T")
 
@@ -101,33 +98,23 @@ class Calls:
         call = self._server.invoke_unary_unary(self._method(name), (), request, None)
         response, _, code, details = call.termination()
         assert code is grpc.StatusCode.OK, details
-        return self._read(name, response)
+        return response
 
     def stream(self, name: str, request: Message) -> Sequence[Any]:
-        call = self._server.invoke_unary_stream(self._method(name), (), request, None)
-        return [self._read(name, each) for each in _responses(call)]
+        return _read(self._server.invoke_unary_stream(self._method(name), (), request, None))
 
     def bidi(self, name: str, requests: Iterable[Message]) -> Sequence[Any]:
         call = self._server.invoke_stream_stream(self._method(name), (), None)
         for request in requests:
             call.send_request(request)
         call.requests_closed()
-        return [self._read(name, each) for each in _responses(call)]
-
-    def _read(self, name: str, response: Any) -> Message:
-        """Return a response as clients read it, without its JSON nulls."""
-        if not isinstance(response, Serialised):
-            return response
-        kind = GetMessageClass(self._method(name).output_type)
-        message = kind.FromString(b"".join(response.parts))
-        message.DiscardUnknownFields()
-        return message
+        return _read(call)
 
     def _method(self, name: str) -> MethodDescriptor:
         return self._service.methods_by_name[name]
 
 
-def _responses(call: Any) -> Sequence[Any]:
+def _read(call: Any) -> Sequence[Any]:
     responses: list[Any] = []
     while True:
         try:

@@ -10,7 +10,7 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 from quantcloud.aio import cooperative
 from quantcloud.api.convert import circuits as convert
 from quantcloud.api.json_nulls import add_json_nulls
-from quantcloud.api.serialised import bytes_of
+from quantcloud.api.large import LargeMessage, encoded
 from quantcloud.domain.circuit import SavedCircuit
 from quantcloud.domain.page import Page
 from thequantcloud.v1 import circuit_pb2
@@ -38,12 +38,13 @@ def test_a_circuit_has_its_metadata_and_only_the_fields_that_it_has():
     assert not {"code", "qasm", "num_qubits"} & set(empty)
 
 
-# The second listing has 2 MB.
+# Of a listing of 2 MB, each circuit is serialised by itself.
 @pytest.mark.parametrize("length", [300, 60_000])
 @pytest.mark.parametrize("token", [None, "c"])
 async def test_a_listing_has_all_circuits_with_their_json_nulls(token: str | None, length: int):
     saved = [circuit(number, metadata={"a": "x" * length}) for number in range(35)]
     answer = await convert.circuits(Page(saved, 9, 20, 6), token)
+    assert isinstance(answer, LargeMessage) == (length == 60_000)
     expected = circuit_pb2.ListCircuitsResponse(
         circuits=map(convert.circuit, saved),
         count=35,
@@ -52,7 +53,7 @@ async def test_a_listing_has_all_circuits_with_their_json_nulls(token: str | Non
         offset=6,
         next_page_token=token,
     )
-    read = circuit_pb2.ListCircuitsResponse.FromString(await bytes_of(answer))
+    read = circuit_pb2.ListCircuitsResponse.FromString(await encoded(answer))
     add_json_nulls(expected)
     assert read == circuit_pb2.ListCircuitsResponse.FromString(expected.SerializeToString())
     assert len(UnknownFieldSet(read)) == (token is None)

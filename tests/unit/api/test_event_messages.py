@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from google.protobuf.struct_pb2 import Struct
@@ -14,11 +13,11 @@ from hypothesis import strategies as st
 
 from quantcloud.api.convert import events
 from quantcloud.api.convert import jobs as convert
-from quantcloud.api.convert.events import NO_RESULT, EventMessages
+from quantcloud.api.convert.events import NO_RESULT, EventMessages, Result
 from quantcloud.api.convert.options import options_of
 from quantcloud.api.convert.values import timestamp
 from quantcloud.api.json_nulls import TWIN_OFFSET
-from quantcloud.api.serialised import Serialised, bytes_of
+from quantcloud.api.large import LargeMessage, encoded
 from quantcloud.domain.execution import Noise, RunOptions
 from quantcloud.domain.job import Job, JobEvent, JobResult, JobStatus, OptimizationTarget
 from quantcloud.watching.account_watch import LARGEST_GROUP
@@ -70,24 +69,21 @@ def json_nulls(message) -> set[str]:
     return {names[mark.field_number - TWIN_OFFSET] for mark in UnknownFieldSet(message)}
 
 
-async def read(message: Any) -> job_pb2.JobEvent:
+async def read(message: job_pb2.JobEvent) -> job_pb2.JobEvent:
     """Return the message as a client reads it, without the JSON nulls."""
-    return known(job_pb2.JobEvent.FromString(await sent(message)))
+    return known(job_pb2.JobEvent.FromString(await encoded(message)))
 
 
-async def sent(message: Any) -> bytes:
-    return await bytes_of(message)
-
-
-def known(message: Any) -> Any:
-    copy = type(message)()
+def known(message: job_pb2.JobEvent) -> job_pb2.JobEvent:
+    copy = job_pb2.JobEvent()
     copy.CopyFrom(message)
     copy.DiscardUnknownFields()
     return copy
 
 
-def result_in(result: Serialised) -> job_pb2.JobResult:
-    return job_pb2.JobResult.FromString(b"".join(result.parts))
+def result_in(result: Result) -> job_pb2.JobResult:
+    data = b"".join(result.parts) if isinstance(result, LargeMessage) else result
+    return job_pb2.JobResult.FromString(data)
 
 
 _MOMENTS = st.datetimes(timezones=st.just(UTC))
@@ -124,7 +120,7 @@ def test_a_job_has_all_its_fields(job: Job, sequence: int, cursor: int, at: date
         del message.metadata["routing"]["candidates"]
     whole = job_pb2.JobEvent(sequence=sequence, occurred_at=at, job=message)
     event = JobEvent(sequence, cursor, at, job)
-    assert asyncio.run(read(Loads(None).messages().change(event, None))) == whole
+    assert asyncio.run(Loads(None).messages().change(event, None)) == whole
 
 
 @pytest.mark.parametrize("position", [None, 1, 300])
@@ -137,7 +133,7 @@ async def test_a_message_is_complete(position: int | None, outcomes: int, *, wit
     loads.go.set()
     make = loads.messages()
     found = await make.result(event) if with_result else NO_RESULT
-    message = job_pb2.JobEvent.FromString(await sent(make.change(event, position, found)))
+    message = job_pb2.JobEvent.FromString(await encoded(await make.change(event, position, found)))
     nulls = {"error"} | ({"queue_position"} if position is None else set())
     assert json_nulls(message) == nulls | (set() if with_result else {"result"})
     assert "backend" in json_nulls(message.job)
@@ -146,7 +142,7 @@ async def test_a_message_is_complete(position: int | None, outcomes: int, *, wit
     )
     if with_result:
         assert json_nulls(message.result) == {"statevector"}
-        whole.result.CopyFrom(known(result_in(convert.small_result(result))))
+        whole.result.CopyFrom(convert.small_result(result))
     assert known(message) == whole
 
 
@@ -154,8 +150,8 @@ async def test_a_message_is_complete(position: int | None, outcomes: int, *, wit
 async def test_a_result_is_complete_however_many_outcomes_it_has(outcomes: int):
     result = result_of(outcomes)
     answer = await convert.result(result)
-    assert (len(answer.parts) > 1) == (outcomes > 2000)
-    message = job_pb2.JobResult.FromString(await sent(answer))
+    assert isinstance(answer, LargeMessage) == (outcomes > 2000)
+    message = job_pb2.JobResult.FromString(await encoded(answer))
     assert json_nulls(message) == {"statevector"}
     assert dict(message.counts) == result.counts
     assert dict(message.probabilities) == dict.fromkeys(result.counts, 1 / max(1, outcomes))
@@ -177,14 +173,14 @@ async def test_a_checkpoint_repeats_the_job_and_has_its_own_time():
 async def test_watchers_share_the_message_of_an_event():
     make = Loads(None).messages()
     event = event_of(JobStatus.RUNNING)
-    first, placed = make.change(event, None), make.change(event, 2)
-    assert make.change(replace(event), None) is first
-    assert make.change(replace(event), 2) is placed
+    first, placed = await make.change(event, None), await make.change(event, 2)
+    assert await make.change(replace(event), None) is first
+    assert await make.change(replace(event), 2) is placed
     for cursor in range(100, 100 + events._CACHED_MESSAGES):
-        make.change(event_of(JobStatus.RUNNING, cursor), None)
-    again = make.change(event, None)
+        await make.change(event_of(JobStatus.RUNNING, cursor), None)
+    again = await make.change(event, None)
     assert again is not first
-    assert await sent(again) == await sent(first)
+    assert again == first
 
 
 async def test_an_event_without_a_result_has_none():

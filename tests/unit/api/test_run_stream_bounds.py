@@ -7,7 +7,7 @@ from weakref import WeakSet
 
 from quantcloud.api.context import Context, current
 from quantcloud.api.errors import Refusal, refuse
-from quantcloud.api.serialised import LARGE_BYTES, bytes_of
+from quantcloud.api.large import LARGE_BYTES, encoded
 from quantcloud.api.servicers.circuits import CircuitServicer
 from quantcloud.api.servicers.runs import MAX_UNFINISHED
 from quantcloud.api.servicers.watches import Watches
@@ -71,7 +71,7 @@ class Client(Session):
         servicer, context = CircuitServicer(jobs, jobs, Watches(jobs)), None
         async for response in servicer.RunStream(requests, cast("Context", context)):
             await self.may_read.wait()
-            data = await bytes_of(response)
+            data = await encoded(response)
             self.responses.append(circuit_pb2.RunStreamResponse.FromString(data))
 
 

@@ -11,14 +11,14 @@ import pytest
 from quantcloud.aio import offload
 from quantcloud.api.convert import jobs as convert
 from quantcloud.api.handlers import CallHandlers
-from quantcloud.api.serialised import LARGE_BYTES, bytes_of
+from quantcloud.api.large import LARGE_BYTES, encoded
 from quantcloud.api.servicers.watches import Watches
 from quantcloud.auth.concurrency import ConcurrencyLimits
 from quantcloud.domain.errors import Unauthenticated, Unavailable
-from quantcloud.domain.job import JobEvent, JobResult, JobStatus
+from quantcloud.domain.job import JobEvent, JobResult
 from quantcloud.watching.update import AccountUpdate, PlacedEvent
 from thequantcloud.v1 import job_pb2
-from unit.api.test_event_messages import Loads, completions, event_of, result_of
+from unit.api.test_event_messages import completions, result_of
 
 
 def update_of(events: Sequence[PlacedEvent]) -> AccountUpdate:
@@ -82,7 +82,7 @@ class Sent:
     async def send(self, watches: Watches, update: AccountUpdate) -> None:
         """Send the messages of an update of a watch with results."""
         async for response in watches.responses(update, with_result=True):
-            await self.write(await bytes_of(response))
+            await self.write(await encoded(response))
 
     async def write(self, message: bytes) -> None:
         response = job_pb2.WatchJobsResponse.FromString(message)
@@ -253,11 +253,11 @@ async def test_the_caller_is_checked_again_between_the_messages_of_a_group():
 
 
 async def test_many_watchers_of_one_message_share_its_bytes():
-    make = Loads(None).messages()
-    event = event_of(JobStatus.RUNNING)
+    event = job_pb2.WatchJobsResponse(cursor="1")
+    event.events.add().job.job_id = "job 1"
 
     async def answers(_request: object, _context: object) -> AsyncIterator[Any]:
-        yield make.change(event, None)
+        yield event
 
     written: list[bytes] = []
 

@@ -10,12 +10,13 @@ from quantcloud.aio.offload import Work
 from quantcloud.api.convert.options import options_of
 from quantcloud.api.convert.sweeps import sweep_parts, sweep_request
 from quantcloud.api.convert.values import given, given_time, timestamp, timestamp_or_none
-from quantcloud.api.serialised import Serialised
+from quantcloud.api.json_nulls import add_json_nulls
+from quantcloud.api.large import LargeMessage
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.event_filter import EventFilter
 from quantcloud.domain.execution import Statevector
 from quantcloud.domain.identifiers import is_id
-from quantcloud.domain.job import Job, JobCircuit, JobResult, JobStatus
+from quantcloud.domain.job import Job, JobCircuit, JobResult, JobStatus, SweepPage
 from quantcloud.domain.job_filter import JobFilter
 from quantcloud.domain.outlook import Wait
 from quantcloud.routing.explanation import without_candidates
@@ -143,30 +144,43 @@ def conversion_cost(result: JobResult) -> float:
     return Work.CONVERT_RESULT.cost(result.size)
 
 
-async def result(result: JobResult) -> Serialised:
-    """Return a result's message. Another thread converts a large one, see `serialised`."""
-    # The points of a sweep are bytes of the message already.
-    if result.sweep is None and conversion_cost(result) > offload.BUDGET:
+async def result(result: JobResult) -> job_pb2.JobResult:
+    """Return a result's message. Another thread converts a large one, see `large`."""
+    if result.sweep is not None:
+        return _sweep_result(result, result.sweep)
+    if conversion_cost(result) > offload.BUDGET:
         return await offload.run(conversion_cost(result), _large_result, result)
     return small_result(result)
 
 
-def small_result(result: JobResult) -> Serialised:
+def small_result(result: JobResult) -> job_pb2.JobResult:
     """Return a result's message, if it is not large."""
-    message = Serialised.of(_result(result, result.counts))
-    if result.sweep is None:
-        return message
-    return Serialised(*message.parts, *sweep_parts(result.sweep))
+    message = _result(result, result.counts)
+    if result.sweep is not None:
+        message.MergeFromString(b"".join(sweep_parts(result.sweep)))
+    return message
 
 
-def _large_result(result: JobResult) -> Serialised:
-    parts = [*Serialised.of(_result(result, {})).parts]
+def _sweep_result(result: JobResult, page: SweepPage) -> job_pb2.JobResult:
+    """Return the message of a sweep's result. Its points are bytes of the message already."""
+    if conversion_cost(result) <= offload.BUDGET:
+        return small_result(result)
+    head = _result(result, {})
+    add_json_nulls(head)
+    parts = [head.SerializeToString(), *sweep_parts(page)]
+    return LargeMessage(parts).stand_for(job_pb2.JobResult)
+
+
+def _large_result(result: JobResult) -> job_pb2.JobResult:
+    head = _result(result, {})
+    add_json_nulls(head)
+    parts = [head.SerializeToString()]
     shots = sum(result.counts.values())
     remaining = iter(result.counts.items())
     while some := dict(islice(remaining, Work.CONVERT_RESULT.most)):
         part = job_pb2.JobResult(counts=some, probabilities=_probabilities(some, shots))
         parts.append(part.SerializeToString())
-    return Serialised(*parts)
+    return LargeMessage(parts).stand_for(job_pb2.JobResult)
 
 
 def _result(result: JobResult, counts: Mapping[str, int]) -> job_pb2.JobResult:

@@ -3,7 +3,7 @@
 from collections import deque
 from typing import Generic, TypeVar
 
-from quantcloud.api.serialised import LARGE_BYTES
+from quantcloud.api.large import LARGE_BYTES
 
 Item = TypeVar("Item")
 

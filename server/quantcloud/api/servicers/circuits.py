@@ -44,7 +44,7 @@ class CircuitServicer(circuit_pb2_grpc.CircuitServiceServicer):
             async for update in updates:
                 message = await messages.message(update)
                 current.get().at_end = update.is_last
-                yield message.stand_for(job_pb2.JobEvent)
+                yield message
                 del update, message
 
     async def RunStream(
@@ -54,7 +54,7 @@ class CircuitServicer(circuit_pb2_grpc.CircuitServiceServicer):
     ) -> AsyncGenerator[circuit_pb2.RunStreamResponse]:
         async with aclosing(self._runs.stream(request_iterator)) as responses:
             async for response in responses:
-                yield response.stand_for(circuit_pb2.RunStreamResponse)
+                yield response
                 del response
 
     async def RunCircuits(
@@ -100,8 +100,7 @@ class CircuitServicer(circuit_pb2_grpc.CircuitServiceServicer):
             offset=given(request, "offset"),
             page_token=given(request, "page_token"),
         )
-        response = await convert.circuits(page, token)
-        return response.stand_for(circuit_pb2.ListCircuitsResponse)
+        return await convert.circuits(page, token)
 
     async def GetCircuit(
         self, request: circuit_pb2.GetCircuitRequest, context: Context

@@ -50,7 +50,7 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
             offset=given(request, "point_offset"),
             limit=given(request, "point_limit"),
         )
-        return (await convert.result(result)).stand_for(job_pb2.JobResult)
+        return await convert.result(result)
 
     async def GetJobCircuit(
         self, request: job_pb2.GetJobCircuitRequest, context: Context
@@ -76,7 +76,7 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
         del request
         try:
             async for update in messages.updates:
-                yield (await messages.message(update)).stand_for(job_pb2.JobEvent)
+                yield await messages.message(update)
                 del update
         finally:
             await messages.updates.aclose()
@@ -94,7 +94,7 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
                 async for response in self._watches.responses(
                     update, with_result=request.with_result
                 ):
-                    yield response.stand_for(job_pb2.WatchJobsResponse)
+                    yield response
                     del response
                 del update
 

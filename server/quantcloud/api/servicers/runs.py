@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 from google.rpc.status_pb2 import (
     Status,  # pyright: ignore[reportMissingTypeStubs]  # typed inline
@@ -13,7 +13,7 @@ from quantcloud.api.context import IDEMPOTENCY_KEY, principal
 from quantcloud.api.convert import circuits as convert
 from quantcloud.api.convert.idempotency import idempotency_key
 from quantcloud.api.convert.limits import check
-from quantcloud.api.serialised import LARGE_BYTES, Serialised, with_fields, with_items
+from quantcloud.api.large import LARGE_BYTES, with_field
 from quantcloud.api.servicers.batcher import Batcher
 from quantcloud.api.servicers.watches import JobMessages, Watches
 from quantcloud.api.session import session
@@ -21,7 +21,7 @@ from quantcloud.domain.errors import Unauthenticated
 from quantcloud.domain.job import Job
 from quantcloud.services.circuits import CircuitUseCases
 from quantcloud.services.jobs import JobUseCases
-from thequantcloud.v1 import circuit_pb2
+from thequantcloud.v1 import circuit_pb2, job_pb2
 
 MAX_UNFINISHED: Final = 256
 """The most requests of a stream that have been read but not fully answered."""
@@ -52,7 +52,7 @@ class Runs:
 
     async def stream(
         self, requests: AsyncIterator[circuit_pb2.RunStreamRequest]
-    ) -> AsyncGenerator[Serialised]:
+    ) -> AsyncGenerator[circuit_pb2.RunStreamResponse]:
         """Run a stream of circuits and yield the answers, until the last request is answered.
 
         Raises the errors of `requests`, of a job's watch, and `Unauthenticated` if the caller's
@@ -64,7 +64,7 @@ class Runs:
         working.add_done_callback(stream.answers.end)
         try:
             async for batch in stream.answers:
-                yield await with_items(circuit_pb2.RunStreamResponse(), "answers", batch)
+                yield await _response(batch)
                 del batch
             await working
         finally:
@@ -130,9 +130,7 @@ class _Stream:
             del request
             if isinstance(submitted, Status):
                 await self.answers.room()
-                self.answers.add(
-                    Serialised.of(circuit_pb2.RunStreamAnswer(request=number, error=submitted))
-                )
+                self.answers.add(number, submitted)
             else:
                 await self._watch(number, submitted)
         finally:
@@ -158,11 +156,7 @@ class _Stream:
                 # A message may be large, so only one task waits for room with one.
                 async with self.answers.lock:
                     await self.answers.room()
-                    event = await messages.message(update)
-                    self.answers.add(
-                        with_fields(circuit_pb2.RunStreamAnswer(request=number), event=event)
-                    )
-                    del event
+                    self.answers.add(number, await messages.message(update))
                 del update
 
 
@@ -198,11 +192,30 @@ class _Budget:
             self._room.set()
 
 
+class _Answer(NamedTuple):
+    """What happened to a request: an event of its job, or why it was refused."""
+
+    number: int
+    outcome: job_pb2.JobEvent | Status
+
+    async def message(self) -> circuit_pb2.RunStreamAnswer:
+        answer = circuit_pb2.RunStreamAnswer(request=self.number)
+        if isinstance(self.outcome, Status):
+            answer.error.CopyFrom(self.outcome)
+            return answer
+        return await with_field(answer, "event", [self.outcome])
+
+
+async def _response(answers: Sequence[_Answer]) -> circuit_pb2.RunStreamResponse:
+    messages = [await answer.message() for answer in answers]
+    return await with_field(circuit_pb2.RunStreamResponse(), "answers", messages)
+
+
 class _Answers:
     """The answers that wait to be sent. As an iterator, it yields batches, empty as a keepalive."""
 
     def __init__(self) -> None:
-        self._batcher = Batcher[Serialised]()
+        self._batcher = Batcher[_Answer]()
         # Limits the bytes that wait for a slow client.
         self._bytes = _Budget(LARGE_BYTES)
         self.room = self._bytes.room
@@ -210,10 +223,11 @@ class _Answers:
         self._news = asyncio.Event()
         self.lock = asyncio.Lock()
 
-    def add(self, answer: Serialised) -> None:
-        """Add an event of a request's job, or why the request was refused."""
-        self._batcher.add(answer, answer.size)
-        self._bytes.take(answer.size)
+    def add(self, number: int, outcome: job_pb2.JobEvent | Status) -> None:
+        """Add an answer."""
+        size = outcome.ByteSize()
+        self._batcher.add(_Answer(number, outcome), size)
+        self._bytes.take(size)
         self._news.set()
 
     def keepalive(self) -> None:
@@ -232,10 +246,10 @@ class _Answers:
         self._ended = True
         self._news.set()
 
-    def __aiter__(self) -> AsyncIterator[Sequence[Serialised]]:
+    def __aiter__(self) -> AsyncIterator[Sequence[_Answer]]:
         return self
 
-    async def __anext__(self) -> Sequence[Serialised]:
+    async def __anext__(self) -> Sequence[_Answer]:
         while not (self._batcher or self._keepalive or self._ended):
             self._news.clear()
             await self._news.wait()

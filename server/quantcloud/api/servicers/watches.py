@@ -6,15 +6,15 @@ from datetime import datetime
 from quantcloud.aio.cooperative import Yielder
 from quantcloud.api.context import principal
 from quantcloud.api.convert import events
-from quantcloud.api.convert.events import NO_RESULT, EventMessages
-from quantcloud.api.serialised import Serialised, with_items
+from quantcloud.api.convert.events import NO_RESULT, EventMessages, Result
+from quantcloud.api.large import with_field
 from quantcloud.api.servicers.batcher import Batcher
 from quantcloud.domain.job import JobEvent
 from quantcloud.services.jobs import JobUseCases
 from quantcloud.watching.update import AccountUpdate, JobUpdate
 from thequantcloud.v1 import job_pb2
 
-Batch = Batcher[tuple[Serialised, int]]
+Batch = Batcher[tuple[job_pb2.JobEvent, int]]
 """Messages of events, each with its event's cursor."""
 
 
@@ -36,15 +36,15 @@ class Watches:
 
     async def responses(
         self, update: AccountUpdate, *, with_result: bool
-    ) -> AsyncGenerator[Serialised]:
+    ) -> AsyncGenerator[job_pb2.WatchJobsResponse]:
         """Yield an update of a watch of all jobs: in one message if its results are available and
         it fits.
         """
         if not update.events:
             cursor = self._jobs.cursor(update.cursor)
-            yield Serialised.of(job_pb2.WatchJobsResponse(cursor=cursor, checkpoint=True))
+            yield job_pb2.WatchJobsResponse(cursor=cursor, checkpoint=True)
             return
-        results: Mapping[int, Serialised] = {}
+        results: Mapping[int, Result] = {}
         if with_result:
             results = await self._make.fetch([each.event for each in update.events])
         batch = Batch()
@@ -56,8 +56,8 @@ class Watches:
                 if batch:
                     yield await self._response(batch.take())
                 result = await self._make.result(event)
-            message = self._make.change(event, position, result)
-            batch.add((message, event.cursor), message.size)
+            message = await self._make.change(event, position, result)
+            batch.add((message, event.cursor), message.ByteSize())
             # They may be large. Free them before a slow client reads the next message.
             del message, result
             if batch.is_full:
@@ -66,13 +66,15 @@ class Watches:
         while batch:
             yield await self._response(batch.take())
 
-    def _available(self, event: JobEvent, results: Mapping[int, Serialised]) -> Serialised | None:
+    def _available(self, event: JobEvent, results: Mapping[int, Result]) -> Result | None:
         """Return the event's result if it needs no reading, else None."""
         return results.get(event.cursor) or self._make.available_result(event)
 
-    async def _response(self, batch: Sequence[tuple[Serialised, int]]) -> Serialised:
+    async def _response(
+        self, batch: Sequence[tuple[job_pb2.JobEvent, int]]
+    ) -> job_pb2.WatchJobsResponse:
         response = job_pb2.WatchJobsResponse(cursor=self._jobs.cursor(batch[-1][1]))
-        return await with_items(response, "events", [message for message, _ in batch])
+        return await with_field(response, "events", [message for message, _ in batch])
 
 
 class JobMessages:
@@ -96,10 +98,10 @@ class JobMessages:
         self._make = make
         self._with_result = with_result
         # The last event's job, which checkpoints repeat, and time, which none precedes.
-        self._job: Serialised | None = None
+        self._job = b""
         self._latest: datetime | None = None
 
-    async def message(self, update: JobUpdate) -> Serialised:
+    async def message(self, update: JobUpdate) -> job_pb2.JobEvent:
         """Return the message of an update."""
         event = update.event
         if event is not None:
@@ -108,4 +110,4 @@ class JobMessages:
             now = self._jobs.now()
             return events.checkpoint(update, max(now, self._latest or now), self._job)
         result = await self._make.result(event) if self._with_result else NO_RESULT
-        return self._make.change(event, update.queue_position, result)
+        return await self._make.change(event, update.queue_position, result)
