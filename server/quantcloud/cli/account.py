@@ -13,7 +13,8 @@ import typer
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 
-from quantcloud.api.convert.sweeps import sweep_parts, sweep_request
+from quantcloud.api.convert.jobs import small_result
+from quantcloud.api.convert.sweeps import sweep_request
 from quantcloud.auth.api_keys import digest
 from quantcloud.cli.failure import Failure
 from quantcloud.cli.session import used_of
@@ -25,7 +26,6 @@ from quantcloud.domain.page import Page, Place
 from quantcloud.settings import Settings
 from quantcloud.storage import Store
 from quantcloud.telemetry import audit
-from thequantcloud.v1 import job_pb2
 
 T = TypeVar("T")
 _PAGE = 100
@@ -189,8 +189,7 @@ async def _points(store: Store, job: Job) -> AsyncIterator[dict[str, Any]]:
     while (result := await store.jobs.sweep_so_far(job, offset, None)) is not None:
         if result.sweep is None or not result.sweep.points.sizes:
             return
-        data = b"".join(sweep_parts(result.sweep))
-        yield _message(job_pb2.JobResult.FromString(data).sweep)
+        yield _message(small_result(result).sweep)
         offset = result.sweep.points.last
 
 

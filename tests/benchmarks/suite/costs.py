@@ -75,7 +75,7 @@ def _packed_result(size: int) -> Callable[[], object]:
 
 def _converted(size: int) -> Callable[[], object]:
     result = _result(size)
-    return lambda: convert.small_result(result)
+    return lambda: convert.small_result(result).SerializeToString()
 
 
 def _read_values(size: int) -> Callable[[], object]:
