@@ -160,7 +160,7 @@ class ExaminingEngine:
             call = Call(Frame(kind, text.encode("utf-8", "surrogatepass")), time_limit=limit)
             try:
                 answer = await self._ask(Role.EXAMINATION, call)
-                if answer.kind in (messages.ANALYSIS, messages.PROGRAM, messages.DRAWING):
+                if answer.kind == messages.OUTCOME:
                     return await decoded_answer(call, answer, decode)
                 if answer.kind == messages.INVALID:
                     raise await decoded_answer(call, answer, messages.decode_invalid)

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 
 import structlog
 
@@ -111,7 +110,7 @@ class Runner:
         early: EarlyRun | None,
     ) -> None:
         job = claim.job
-        start_record = StartRecord(self._store, claim, self._clock)
+        start_record = StartRecord(self._store, claim, self._clock, stop)
         sweep_run: SweepRun | None = None
         earlier_seconds = 0.0
         try:
@@ -126,14 +125,13 @@ class Runner:
                         threads=threads,
                         memory=claim.method.memory_bytes,
                     )
-                    limit = self._time_limit(claim)
-                    begin = partial(start_record.begin, stop)
+                    limit = self._limits(claim.tier).run_seconds(job.options.timeout_seconds)
                     if early is not None:
-                        start_record.begin(stop, early.began)
+                        start_record.begin(early.began)
                         outcome = await early.running
                     elif given.sweep is None:
                         outcome = await self._engine.execute(
-                            execution, time_limit=limit, on_start=begin
+                            execution, time_limit=limit, on_start=start_record.begin
                         )
                     else:
                         sweep_run = SweepRun(
@@ -148,8 +146,8 @@ class Runner:
                         )
                         outcome, earlier_seconds = await sweep_run.run(
                             time_limit=limit,
-                            on_start=begin,
-                            before_writing=lambda: start_record.write(stop),
+                            on_start=start_record.begin,
+                            before_writing=start_record.write,
                         )
                 finally:
                     on_idle()
@@ -243,9 +241,6 @@ class Runner:
             f"the account used up its {limits.simulator_minutes:g} simulator minutes of the month "
             f"while the job waited; they renew at {next_month(self._clock()):%Y-%m-%dT%H:%M:%SZ}"
         )
-
-    def _time_limit(self, claim: Claim) -> float:
-        return self._limits(claim.tier).run_seconds(claim.job.options.timeout_seconds)
 
     async def _complete(
         self,

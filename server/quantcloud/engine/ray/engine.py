@@ -219,8 +219,7 @@ class RayEngine(ExaminingEngine):
         limit = cluster.memory_limit or self._configuration.memory_limit
         self._configuration = replace(self._configuration, memory_limit=limit)
         before, self._cluster = self._slots, replace(cluster, memory_limit=limit or 0)
-        places = Places(_with_memory(self._demands, self.memory_limit))
-        places.update(cluster)
+        places = Places(_with_memory(self._demands, self.memory_limit), cluster.nodes)
         if places.slots:
             self._places = places
             self._decided.set()
