@@ -35,7 +35,6 @@ class Connection:
         self._flushing = False
         self._writing = False
         self._closed = False
-        self._reading = False
         # Set while answers gather in the socket, when the event loop does not watch it.
         self._round: asyncio.TimerHandle | None = None
         worker.setblocking(False)  # noqa: FBT003 (the standard library's signature)
@@ -76,7 +75,7 @@ class Connection:
 
     def catch_up(self) -> None:
         """Read the input that has arrived."""
-        if self._reading or self._closed:
+        if self._closed:
             return
         if self._round is not None:
             self._round.cancel()
@@ -140,14 +139,11 @@ class Connection:
             return
         self._input += data
         error = None
-        self._reading = True
         try:
             self._parse()
         except MalformedAnswer as malformed:
             self._input.clear()
             error = malformed
-        finally:
-            self._reading = False
         self._receiver.read(error)
 
     def _parse(self) -> None:
