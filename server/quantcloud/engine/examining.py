@@ -97,7 +97,7 @@ class ExaminingEngine:
         self._examination_limit = examination_limit
         self._pools: dict[Role, Slots] = {}
         self._supervisor = Supervisor(configuration, self._note_preloaded, environment)
-        self._examinations = self._add_pool(Role.EXAMINATION, _EXAMINERS, _EXAMINATION_WAIT)
+        self._add_pool(Role.EXAMINATION, _EXAMINERS, _EXAMINATION_WAIT)
         self._examination_queue = FairQueue(_EXAMINERS, _EXAMINATION_WAIT)
         # Circuits with inputs that were examined last, by their text.
         self._examined: OrderedDict[str, Examined] = OrderedDict()
