@@ -97,7 +97,7 @@ class ExaminingEngine:
         self._examination_limit = examination_limit
         self._pools: dict[Role, Slots] = {}
         self._supervisor = Supervisor(configuration, self._note_preloaded, environment)
-        self._examinations = self._add_pool(Role.EXAMINATION, _EXAMINERS, _EXAMINATION_WAIT)
+        self._add_pool(Role.EXAMINATION, _EXAMINERS, _EXAMINATION_WAIT)
         self._examination_queue = FairQueue(_EXAMINERS, _EXAMINATION_WAIT)
         # Circuits with inputs that were examined last, by their text.
         self._examined: OrderedDict[str, Examined] = OrderedDict()
@@ -160,7 +160,7 @@ class ExaminingEngine:
             call = Call(Frame(kind, text.encode("utf-8", "surrogatepass")), time_limit=limit)
             try:
                 answer = await self._ask(Role.EXAMINATION, call)
-                if answer.kind in (messages.ANALYSIS, messages.PROGRAM, messages.DRAWING):
+                if answer.kind == messages.OUTCOME:
                     return await decoded_answer(call, answer, decode)
                 if answer.kind == messages.INVALID:
                     raise await decoded_answer(call, answer, messages.decode_invalid)

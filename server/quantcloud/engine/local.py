@@ -53,9 +53,10 @@ class LocalEngine(ExaminingEngine):
     ) -> None:
         if workers < 1:
             raise ValueError(f"workers must be at least 1, got {workers}")
+        self._most_memory = memory_limit or default_memory_limit(1)
         super().__init__(
             memory_limit=memory_limit or default_memory_limit(workers),
-            most_memory=memory_limit or default_memory_limit(1),
+            most_memory=self._most_memory,
             examination_limit=examination_limit,
             hidden=hidden,
             preload=preload.known_modules() if preload_modules is None else preload_modules,
@@ -64,7 +65,6 @@ class LocalEngine(ExaminingEngine):
         self.slots = workers
         self.backlog = workers * _BACKLOG
         self.cores = usable_cores()
-        self._most_memory = memory_limit or default_memory_limit(1)
         self._executions = self._add_pool(Role.EXECUTION, workers, _SHORTAGE_WAIT)
 
     @property

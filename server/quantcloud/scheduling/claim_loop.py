@@ -143,15 +143,16 @@ class ClaimLoop:
 
     def notice(self, event: Event) -> None:
         """Go on after an event. A claim that follows joins the next transaction."""
-        _, wanted = next_state(self._state, event, room=True)
-        # Most events ask for no claim, and so for no room.
-        room = None if wanted in {None, Step.DISOWN} else self._ledger.room()
-        has_room = room is not None and room.places > 0
-        self._state, step = next_state(self._state, event, room=has_room)
+        before = self._state
+        self._state, step = next_state(before, event, room=True)
         if step is Step.DISOWN:
             self._work(self._disown())
-        elif step is not None and room is not None:
-            self._work(self._claim(self._submit(room, step)))
+        elif step is not None:
+            # Most events ask for no claim, and so for no room.
+            room = self._ledger.room()
+            self._state, _ = next_state(before, event, room=room.places > 0)
+            if room.places > 0:
+                self._work(self._claim(self._submit(room, step)))
 
     def _submit(self, room: Room, step: Step) -> Awaitable[ClaimedJobs]:
         # Submitted now, and not by a task later, so that it shares the transaction of a write.

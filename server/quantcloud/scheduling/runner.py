@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 
 import structlog
 
@@ -77,7 +76,6 @@ class Runner:
         self,
         claim: Claim,
         on_idle: Callable[[], None],
-        stop: Callable[[], object],
         *,
         threads: int,
         early: EarlyRun | None = None,
@@ -87,8 +85,8 @@ class Runner:
         `early` is the run of the job if it started before the job was stored.
 
         `on_idle` is called when the engine has finished, before the end is written. If the job was
-        cancelled or its lease was lost, the result is dropped. Cancelling the calling task, as
-        `stop` does, kills the run and writes nothing.
+        cancelled or its lease was lost, the result is dropped. Cancelling the calling task kills
+        the run and writes nothing.
         """
         if (reason := self._used_up(claim)) is not None:
             await self._fail_unrun(claim.record, reason)
@@ -98,20 +96,20 @@ class Runner:
         except Exception as error:  # noqa: BLE001  # damaged data; the other jobs must still run
             await self._fail_unreadable(claim.record, error)
             return
-        await self._run(claim, given, on_idle, stop, threads=threads, early=early)
+        await self._run(claim, given, on_idle, threads=threads, early=early)
 
     async def _run(
         self,
         claim: Claim,
         given: Input,
         on_idle: Callable[[], None],
-        stop: Callable[[], object],
         *,
         threads: int,
         early: EarlyRun | None,
     ) -> None:
-        job = claim.job
-        start_record = StartRecord(self._store, claim, self._clock)
+        job, this = claim.job, asyncio.current_task()
+        assert this is not None  # noqa: S101  # this is a coroutine
+        start_record = StartRecord(self._store, claim, self._clock, this.cancel)
         sweep_run: SweepRun | None = None
         earlier_seconds = 0.0
         try:
@@ -126,14 +124,13 @@ class Runner:
                         threads=threads,
                         memory=claim.method.memory_bytes,
                     )
-                    limit = self._time_limit(claim)
-                    begin = partial(start_record.begin, stop)
+                    limit = self._limits(claim.tier).run_seconds(job.options.timeout_seconds)
                     if early is not None:
-                        start_record.begin(stop, early.began)
+                        start_record.begin(early.began)
                         outcome = await early.running
                     elif given.sweep is None:
                         outcome = await self._engine.execute(
-                            execution, time_limit=limit, on_start=begin
+                            execution, time_limit=limit, on_start=start_record.begin
                         )
                     else:
                         sweep_run = SweepRun(
@@ -148,8 +145,8 @@ class Runner:
                         )
                         outcome, earlier_seconds = await sweep_run.run(
                             time_limit=limit,
-                            on_start=begin,
-                            before_writing=lambda: start_record.write(stop),
+                            on_start=start_record.begin,
+                            before_writing=start_record.write,
                         )
                 finally:
                     on_idle()
@@ -167,8 +164,7 @@ class Runner:
         except REFUSALS:
             log.info("late write refused", job_id=job.id, attempt=claim.lease.attempt)
         except asyncio.CancelledError:
-            this = asyncio.current_task()
-            if not start_record.refused or this is None or this.uncancel() > 0:
+            if not start_record.refused or this.uncancel() > 0:
                 raise
             log.info("run was cancelled before it began", job_id=job.id)
         finally:
@@ -243,9 +239,6 @@ class Runner:
             f"the account used up its {limits.simulator_minutes:g} simulator minutes of the month "
             f"while the job waited; they renew at {next_month(self._clock()):%Y-%m-%dT%H:%M:%SZ}"
         )
-
-    def _time_limit(self, claim: Claim) -> float:
-        return self._limits(claim.tier).run_seconds(claim.job.options.timeout_seconds)
 
     async def _complete(
         self,

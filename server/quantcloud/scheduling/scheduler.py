@@ -217,7 +217,6 @@ class Scheduler:
             self._runner.run(
                 claim,
                 lambda: self._ledger.release(claim),
-                lambda: self._drop(claim),
                 threads=threads,
                 early=early,
             )
@@ -227,12 +226,6 @@ class Scheduler:
             task.add_done_callback(lambda _: early.running.cancel())
         self._runs[job_id] = (claim, task)
         task.add_done_callback(lambda done: self._ended(claim, done))
-
-    def _drop(self, claim: Claim) -> None:
-        """Stop a run."""
-        run = self._runs.get(claim.job.id)
-        if run is not None and run[0] is claim:
-            run[1].cancel()
 
     def _ended(self, claim: Claim, task: asyncio.Task[None]) -> None:
         self._ledger.release(claim)

@@ -25,15 +25,22 @@ class StartRecord:
     """The change of a job to `running`. It is written together with the run's end if that is soon.
 
     Most circuits take less time than a commit. For longer ones, the change is written after
-    `_WRITE_AFTER_SECONDS`, so that watchers see it.
+    `_WRITE_AFTER_SECONDS`, so that watchers see it. `stop` is called if the store refuses it.
     """
 
-    def __init__(self, store: Store, claim: Claim, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        claim: Claim,
+        clock: Callable[[], datetime],
+        stop: Callable[[], object],
+    ) -> None:
         self._store = store
         # The job as last written.
         self.record = claim.record
         self._lease = claim.lease
         self._clock = clock
+        self._stop = stop
         self._began = time.monotonic()
         self._change: Change | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -55,21 +62,18 @@ class StartRecord:
             and isinstance(writing.exception(), REFUSALS)
         )
 
-    def begin(self, stop: Callable[[], object], began: float | None = None) -> None:
-        """Note that the run has started: now, or at `began` by `time.monotonic`.
-
-        `stop` is called if the store refuses the start.
-        """
+    def begin(self, began: float | None = None) -> None:
+        """Note that the run has started: now, or at `began` by `time.monotonic`."""
         self._began = time.monotonic() if began is None else began
         self._change = Change(JobStatus.RUNNING, self._clock())
-        self._timer = asyncio.get_running_loop().call_later(_WRITE_AFTER_SECONDS, self._write, stop)
+        self._timer = asyncio.get_running_loop().call_later(_WRITE_AFTER_SECONDS, self._write)
 
-    async def write(self, stop: Callable[[], object]) -> None:
+    async def write(self) -> None:
         """Write that the run has started, if it is not written. Raises an error of `REFUSALS`."""
         if self._timer is not None:
             self._timer.cancel()
         if self._writing is None:
-            self._write(stop)
+            self._write()
         if self._writing is not None:
             await self._writing
 
@@ -99,12 +103,12 @@ class StartRecord:
             self._writing.cancel()
             await asyncio.wait([self._writing])
 
-    def _write(self, stop: Callable[[], object]) -> None:
+    def _write(self) -> None:
         if self._change is None:
             return
         self._writing = asyncio.ensure_future(self._write_change(self._change))
         # The store would refuse the run's result too.
-        self._writing.add_done_callback(lambda _: self.refused and stop())
+        self._writing.add_done_callback(lambda _: self.refused and self._stop())
 
     async def _write_change(self, change: Change) -> None:
         job, lease = self.record.job, self._lease

@@ -30,7 +30,7 @@ async def main():
 
     await engine.start()
     try:
-        for slots in (engine._executions, engine._examinations):
+        for slots in engine._pools.values():
             for slot in slots._slots:
                 if slot.is_coming:
                     await slot._coming

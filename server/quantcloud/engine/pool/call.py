@@ -2,10 +2,13 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from quantcloud.engine.pool import messages
 from quantcloud.engine.pool.messages import Frame
+
+if TYPE_CHECKING:
+    from quantcloud.engine.pool.worker_process import WorkerProcess
 
 # An idle worker may have ended before it starts a request. Then another worker takes it.
 _TRIES = 3
@@ -34,21 +37,6 @@ class TimeLimitReached(Exception):
 
 class NotPrepared(Exception):
     """The worker did not prepare the backend within `START_LIMIT` seconds."""
-
-
-class Holder(Protocol):
-    """The worker that a call was sent to."""
-
-    @property
-    def answered(self) -> int:
-        """How many calls the worker has answered."""
-        ...
-
-    def give_up(self, call: "Call") -> None:
-        """Note that the caller no longer waits for the answer."""
-        ...
-
-    def kill(self) -> None: ...
 
 
 class Call:
@@ -92,7 +80,8 @@ class Call:
         # The time of creation, by the event loop's clock.
         self.made = loop.time()
         self.began: float | None = None
-        self.holder: Holder | None = None
+        # The worker that it was sent to.
+        self.holder: WorkerProcess | None = None
         self._on_start = on_start
         self._tries = 0
 

@@ -3,29 +3,16 @@
 import asyncio
 import math
 import socket
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from quantcloud.engine.pool import messages
 from quantcloud.engine.pool.messages import Frame, MalformedAnswer
 from quantcloud.engine.pool.start_tokens import StartTokens
 
+if TYPE_CHECKING:
+    from quantcloud.engine.pool.worker_process import WorkerProcess
+
 _CHUNK = 256 << 10
-
-
-class Receiver(Protocol):
-    """The object that handles a worker's frames."""
-
-    def received(self, frame: Frame) -> None:
-        """Handle a frame. Raises `MalformedAnswer` if the worker must not send it now."""
-        ...
-
-    def read(self, error: MalformedAnswer | None) -> None:
-        """Note that all frames of one read were handled, up to an invalid one if `error` is set."""
-        ...
-
-    def hung_up(self) -> None:
-        """Note that the worker has ended, after all of its frames were handled."""
-        ...
 
 
 class Connection:
@@ -36,7 +23,7 @@ class Connection:
     """
 
     def __init__(
-        self, worker: socket.socket, start_tokens: StartTokens, receiver: Receiver
+        self, worker: socket.socket, start_tokens: StartTokens, receiver: "WorkerProcess"
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._socket = worker
@@ -48,7 +35,6 @@ class Connection:
         self._flushing = False
         self._writing = False
         self._closed = False
-        self._reading = False
         # Set while answers gather in the socket, when the event loop does not watch it.
         self._round: asyncio.TimerHandle | None = None
         worker.setblocking(False)  # noqa: FBT003 (the standard library's signature)
@@ -89,7 +75,7 @@ class Connection:
 
     def catch_up(self) -> None:
         """Read the input that has arrived."""
-        if self._reading or self._closed:
+        if self._closed:
             return
         if self._round is not None:
             self._round.cancel()
@@ -153,14 +139,11 @@ class Connection:
             return
         self._input += data
         error = None
-        self._reading = True
         try:
             self._parse()
         except MalformedAnswer as malformed:
             self._input.clear()
             error = malformed
-        finally:
-            self._reading = False
         self._receiver.read(error)
 
     def _parse(self) -> None:

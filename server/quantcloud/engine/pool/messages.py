@@ -33,14 +33,12 @@ READ_PROGRAM = b"c"
 DRAW = b"w"
 
 # From a worker: READY once, when it can start requests. Then one of the others for each request, in
-# order. NOT_BEGUN answers a request that the server took back. A worker sends nothing after
-# OUT_OF_MEMORY. PREPARED comes before the answer, when a backend that had to be prepared is ready.
+# order. OUTCOME has what was asked for. NOT_BEGUN answers a request that the server took back. A
+# worker sends nothing after OUT_OF_MEMORY. PREPARED comes before the answer, when a backend that
+# had to be prepared is ready.
 READY = b"r"
 PREPARED = b"d"
 OUTCOME = b"o"
-ANALYSIS = b"a"
-PROGRAM = b"t"
-DRAWING = b"g"
 INVALID = b"i"
 FAILED = b"f"
 OUT_OF_MEMORY = b"m"

@@ -94,9 +94,8 @@ class Supervisor:
             await self._reached[position - 1].wait()
 
     def is_preloaded(self, backend: str) -> bool:
-        """Whether `until_preloaded` would return at once."""
-        position = self.position(backend)
-        return not position or self._reached[position - 1].is_set()
+        """Whether the modules of `backend` are imported, if it has any."""
+        return self.position(backend) <= self._preloaded
 
     def start(self) -> None:
         """Start the fork server. Call it on the thread of the event loop.

@@ -6,7 +6,7 @@ import resource
 import select
 import socket
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 from quantcloud.backends.base import Backend, Executor
@@ -26,6 +26,18 @@ from quantcloud.engine.sandbox.confinement import Confinement, confine
 from quantcloud.engine.sandbox.memory import readable_size
 from quantcloud.openqasm import examine, parse
 from quantcloud.quantsdk import read
+
+
+def _drawn(text: str) -> bytes:
+    circuit = parse(text)
+    return messages.encode_drawing(analyse(circuit), draw(circuit))
+
+
+_LOOKS: Mapping[bytes, Callable[[str], bytes]] = {
+    messages.EXAMINE: lambda text: messages.encode_analysis(examine(text)),
+    messages.READ_PROGRAM: lambda text: messages.encode_program(read(text)),
+    messages.DRAW: _drawn,
+}
 
 
 class Worker:
@@ -58,7 +70,7 @@ class Worker:
     def serve(self) -> None:
         """Answer requests until the server closes the connection."""
         self._warm_up()
-        self._send(messages.frame(messages.READY))
+        self._connection.sendall(messages.frame(messages.READY))
         while (request := self._next_request()) is not None:
             if not start_tokens.take(self._tokens):
                 answer = messages.frame(messages.NOT_BEGUN)
@@ -67,7 +79,7 @@ class Worker:
                 answer = self._execute(request.payload, prepare=prepare)
             else:
                 answer = self._look_at(request)
-            self._send(answer)
+            self._connection.sendall(answer)
             if answer.startswith(messages.OUT_OF_MEMORY):
                 return  # the next run might not get enough memory
 
@@ -94,36 +106,27 @@ class Worker:
             executor = self._executor(execution.backend)
             self._first_runs.before(executor, execution)
             if prepare:
-                self._send(messages.frame(messages.PREPARED))
-            packages = self._backends[execution.backend].info.packages
-            outcome = with_versions(
-                _run(executor, self._backends[execution.backend], execution), packages
-            )
+                self._connection.sendall(messages.frame(messages.PREPARED))
+            backend = self._backends[execution.backend]
+            outcome = with_versions(_run(executor, backend, execution), backend.info.packages)
             answer = messages.encode_outcome(outcome)
-            if len(answer) > messages.MAX_ANSWER:
-                largest = readable_size(messages.MAX_ANSWER)
-                return self._failure(
-                    ValueError(f"the result is larger than {largest}; send fewer shots")
-                )
         except BaseException as error:  # noqa: BLE001 (a simulator may raise anything)
             return self._failure(error)
+        if len(answer) > messages.MAX_ANSWER:
+            largest = readable_size(messages.MAX_ANSWER)
+            return self._failure(
+                ValueError(f"the result is larger than {largest}; send fewer shots")
+            )
         return messages.frame(messages.OUTCOME, answer)
 
     def _look_at(self, request: messages.Frame) -> bytes:
         try:
             text = request.payload.decode("utf-8", "surrogatepass")
-            if request.kind == messages.READ_PROGRAM:
-                return messages.frame(messages.PROGRAM, messages.encode_program(read(text)))
-            if request.kind == messages.DRAW:
-                circuit = parse(text)
-                answer = messages.encode_drawing(analyse(circuit), draw(circuit))
-                return messages.frame(messages.DRAWING, answer)
-            analysis = messages.encode_analysis(examine(text))
+            return messages.frame(messages.OUTCOME, _LOOKS[request.kind](text))
         except InvalidArgument as error:
             return messages.frame(messages.INVALID, messages.encode_invalid(error))
         except BaseException as error:  # noqa: BLE001 (every error is an answer)
             return self._failure(error)
-        return messages.frame(messages.ANALYSIS, analysis)
 
     def _failure(self, error: BaseException) -> bytes:
         details = "".join(traceback.format_exception(error))[-messages.MAX_DETAILS :]
@@ -141,9 +144,6 @@ class Worker:
                 raise LookupError(f"there is no backend {name!r}")
             self._executors[name] = self._backends[name].executor()
         return self._executors[name]
-
-    def _send(self, data: bytes) -> None:
-        self._connection.sendall(data)
 
 
 def _run(executor: Executor, backend: Backend, execution: Execution) -> Outcome:

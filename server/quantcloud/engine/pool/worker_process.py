@@ -189,6 +189,7 @@ class WorkerProcess:
                 call.fail(error)
 
     def read(self, error: MalformedAnswer | None) -> None:
+        """Note that all frames of one read were handled, up to an invalid one if `error` is set."""
         if error is not None:
             self.fail(error)
             self.kill()
@@ -197,10 +198,12 @@ class WorkerProcess:
             self._connection.let_gather(_SOON if self._expected < _LONG else _LATER)
 
     def hung_up(self) -> None:
+        """Note that the process has closed its socket; all of its frames were handled."""
         self._hang_up()
         self._on_end(self)
 
     def received(self, frame: Frame) -> None:
+        """Handle a frame. Raises `MalformedAnswer` if the worker must not send it now."""
         if frame.kind == messages.READY and not self.ready:
             self._become_ready()
             return

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from quantcloud.backends.resources import Resources
-from quantcloud.engine.ray.messages import Cluster, Node
+from quantcloud.engine.ray.messages import Node
 from quantcloud.engine.sandbox.memory import readable_size
 
 
@@ -34,26 +34,23 @@ def memory_per_core(nodes: Iterable[Node]) -> int | None:
 
 
 class Places:
-    """Room for the runs of each backend. `demands` maps backends to what one run takes."""
+    """Room for the runs of each backend on `nodes`.
 
-    def __init__(self, demands: Mapping[str, Resources]) -> None:
+    `demands` maps backends to what one run takes. `slots` is how many runs fit at the same time.
+    """
+
+    def __init__(self, demands: Mapping[str, Resources], nodes: Iterable[Node] = ()) -> None:
         self._demands = demands
-        self._ready: list[Node] = []
-        self._capacities: dict[str, int] = {}
-        self.slots = 0
-
-    def update(self, cluster: Cluster) -> None:
-        """Take over the new state of the cluster."""
-        self._ready = [node for node in cluster.nodes if node.offline is not None]
+        self._ready = [node for node in nodes if node.offline is not None]
         fits = [
             {
                 name: capacity(node.totals, demand)
-                for name, demand in self._demands.items()
+                for name, demand in demands.items()
                 if can_run(node, name)
             }
             for node in self._ready
         ]
-        self._capacities = {name: sum(fit.get(name, 0) for fit in fits) for name in self._demands}
+        self._capacities = {name: sum(fit.get(name, 0) for fit in fits) for name in demands}
         self.slots = sum(max(fit.values(), default=0) for fit in fits)
 
     def capacity(self, backend: str) -> int:

@@ -10,7 +10,6 @@ import itertools
 import logging
 import os
 import secrets
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -91,7 +90,6 @@ class RayEngine(ExaminingEngine):
         self._cluster = Cluster((), 0)
         self._slots = 0
         self._runs: dict[int, _Run] = {}
-        self._in_progress: Counter[str] = Counter()
         self._numbers = itertools.count(1)
         self._listener: Callable[[], None] = _no_listener
         self._decided: asyncio.Event = asyncio.Event()
@@ -118,8 +116,9 @@ class RayEngine(ExaminingEngine):
 
     def is_ready(self, backend: str) -> bool:
         room = self._places.capacity(backend)
+        in_progress = sum(run.backend == backend for run in self._runs.values())
         # A run that waits for something scarce, such as a QPU, must not keep others from the cores.
-        return self._connected and (room >= self._slots or self._in_progress[backend] <= room)
+        return self._connected and (room >= self._slots or in_progress <= room)
 
     @property
     def memory_limit(self) -> int:
@@ -182,7 +181,6 @@ class RayEngine(ExaminingEngine):
         run = _Run(execution.backend, request, on_start)
         number = next(self._numbers)
         self._runs[number] = run
-        self._in_progress[run.backend] += 1
         if self._connected:
             self._submit(number, run)
         try:
@@ -192,7 +190,6 @@ class RayEngine(ExaminingEngine):
             raise
         finally:
             del self._runs[number]
-            self._in_progress[run.backend] -= 1
         return await _decoded(answer, execution)
 
     def _submit(self, number: int, run: _Run) -> None:
@@ -219,8 +216,7 @@ class RayEngine(ExaminingEngine):
         limit = cluster.memory_limit or self._configuration.memory_limit
         self._configuration = replace(self._configuration, memory_limit=limit)
         before, self._cluster = self._slots, replace(cluster, memory_limit=limit or 0)
-        places = Places(_with_memory(self._demands, self.memory_limit))
-        places.update(cluster)
+        places = Places(_with_memory(self._demands, self.memory_limit), cluster.nodes)
         if places.slots:
             self._places = places
             self._decided.set()

@@ -99,7 +99,7 @@ async def test_a_run_cancelled_while_the_cluster_is_unreachable_is_never_sent(en
     driver.receive(READY)
     assert [message.run for message in driver.sent if message.kind == ray_messages.RUN] == [2]
     await cancelled(other)
-    assert not engine._in_progress.total()
+    assert not engine._runs
 
 
 @needs_ray
