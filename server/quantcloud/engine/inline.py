@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
 
 from quantcloud.backends.base import Backend, Executor
 from quantcloud.backends.packages import with_versions
@@ -41,11 +41,21 @@ class InlineEngine:
         """The names of the backends that run circuits here."""
         return self._executors.keys()
 
-    def run(self, execution: Execution, circuit: Circuit | None = None) -> Outcome:
-        """Run a circuit whose method is `inline`; `circuit` is the parsed one, if you have it.
+    async def execute(
+        self,
+        execution: Execution,
+        *,
+        time_limit: float,
+        on_start: Callable[[], None],
+        circuit: Circuit | None = None,
+    ) -> Outcome:
+        """Run a circuit whose method is `inline`, without suspending.
 
-        Raises `ExecutionFailed`; a worker may still run the circuit then.
+        `circuit` is the parsed circuit, if the caller has it. Such a run ends long before any
+        `time_limit`. Raises `ExecutionFailed`; a worker may still run the circuit then.
         """
+        del time_limit
+        on_start()
         try:
             executor = self._executors[execution.backend]
             self._first_runs.before(executor, execution)

@@ -132,7 +132,7 @@ class CircuitUseCases:
             raise
         new: list[Admitted] = []
         for each in admitted:
-            new.append(self._early_runs.run_inline(each))
+            new.append(await self._early_runs.run_inline(each))
             await yielder.yield_if_due()
         created = await self._store_jobs(principal, new, key)
         return self._batch([submitted for submitted, *_ in created])

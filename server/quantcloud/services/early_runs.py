@@ -35,7 +35,7 @@ class EarlyRuns:
     async def run(self, admitted: Admitted, tier: Tier) -> Admitted:
         """Return the job to store: completed if it ran already, else queued."""
         if admitted.decision.placement is Placement.INLINE:
-            return self.run_inline(admitted)
+            return await self.run_inline(admitted)
         # When it was dispatched, and when it started.
         began = [self._clock()]
         execution = _execution(admitted)
@@ -50,14 +50,19 @@ class EarlyRuns:
             return admitted
         return self._completed(admitted, execution, outcome, began)
 
-    def run_inline(self, admitted: Admitted) -> Admitted:
-        """Return the job to store: completed if it ran here, else queued."""
+    async def run_inline(self, admitted: Admitted) -> Admitted:
+        """Return the job to store: completed if it ran here, else queued. Does not suspend."""
         if admitted.decision.placement is not Placement.INLINE:
             return admitted
         began = self._clock()
         execution = _execution(admitted)
         try:
-            outcome = self._engine.run(execution, admitted.circuit)
+            outcome = await self._engine.execute(
+                execution,
+                time_limit=admitted.time_limit,
+                on_start=_ignore_start,
+                circuit=admitted.circuit,
+            )
         except EngineError:
             return admitted
         return self._completed(admitted, execution, outcome, [began])
@@ -91,3 +96,7 @@ def _execution(admitted: Admitted) -> Execution:
         admitted.sweep,
         memory=admitted.method.memory_bytes,
     )
+
+
+def _ignore_start() -> None:
+    """The start of an inline run is stored with its end."""

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -9,9 +10,9 @@ from quantcloud.backends.base import installed_backends
 from quantcloud.backends.fleet import Fleet, QueueFigures
 from quantcloud.circuits import expanded, with_measurements
 from quantcloud.circuits.gates import STANDARD_GATES
-from quantcloud.domain.execution import Execution, Noise, RunOptions
+from quantcloud.domain.execution import Execution, Noise, Outcome, RunOptions
 from quantcloud.domain.job import OptimizationTarget
-from quantcloud.engine.base import ExecutionFailed
+from quantcloud.engine.base import Engine, ExecutionFailed
 from quantcloud.engine.inline import InlineEngine
 from quantcloud.openqasm import examine, parse
 from quantcloud.routing.method import Method, Refusal
@@ -40,6 +41,10 @@ from quantcloud.backends.base import installed_backends
 from quantcloud.engine.inline import InlineEngine
 print(*InlineEngine(installed_backends()).backends, *{"stim", "qiskit", "cirq"} & {*sys.modules})
 """
+
+
+async def run(engine: Engine, asked: Execution, **options: Any) -> Outcome:
+    return await engine.execute(asked, time_limit=1.0, on_start=lambda: None, **options)
 
 
 def methods(qasm: str, shots: int = 1024, options: RunOptions | None = None) -> list[Method]:
@@ -105,18 +110,18 @@ def test_only_counts_is_false_with_options_that_take_more(options):
     assert not options.only_counts
 
 
-def test_the_counts_equal_those_of_a_worker():
+async def test_the_counts_equal_those_of_a_worker():
     asked = execution(BELL)
     circuit = parse(BELL)
-    outcome = InlineEngine(installed_backends()).run(asked, circuit)
+    outcome = await run(InlineEngine(installed_backends()), asked, circuit=circuit)
     worker = installed_backends()[NAME].executor()
     assert outcome.counts == worker.run(expanded(with_measurements(circuit)), asked).counts
     assert sum(outcome.counts.values()) == 1024
 
 
-def test_all_qubits_of_a_circuit_without_measurements_are_measured():
+async def test_all_qubits_of_a_circuit_without_measurements_are_measured():
     unmeasured = execution(HEADER + "qreg q[2]; x q[1];", shots=5)
-    outcome = InlineEngine(installed_backends()).run(unmeasured)
+    outcome = await run(InlineEngine(installed_backends()), unmeasured)
     assert outcome.counts == {"10": 5}
 
 
@@ -127,13 +132,13 @@ def test_the_serving_process_does_not_load_stim():
     assert (done.stdout, done.stderr) == (f"{NAME}\n", "")
 
 
-def test_a_run_that_fails_raises_an_error_of_engines(caplog):
+async def test_a_run_that_fails_raises_an_error_of_engines(caplog):
     engine = InlineEngine(installed_backends())
     with pytest.raises(ExecutionFailed):
-        engine.run(execution(f"{BELL} t q[0];", method="stabilizer"))
+        await run(engine, execution(f"{BELL} t q[0];", method="stabilizer"))
     assert "could not run in the serving process" in caplog.text
     with pytest.raises(ExecutionFailed):
-        InlineEngine({}).run(execution(BELL))
+        await run(InlineEngine({}), execution(BELL))
 
 
 class Broken:
@@ -145,13 +150,13 @@ class Broken:
         raise ImportError("no such module")
 
 
-def test_a_backend_that_cannot_start_here_is_left_to_workers(caplog):
+async def test_a_backend_that_cannot_start_here_is_left_to_workers(caplog):
     engine = InlineEngine({"broken": Broken(), **installed_backends()})
     assert engine.backends == {NAME}
     assert "broken" in caplog.text
     with pytest.raises(ExecutionFailed):
-        engine.run(execution(BELL, backend="broken"))
-    assert sum(engine.run(execution(BELL)).counts.values()) == 1024
+        await run(engine, execution(BELL, backend="broken"))
+    assert sum((await run(engine, execution(BELL))).counts.values()) == 1024
 
 
 def test_speed_prefers_the_backend_that_runs_inline():

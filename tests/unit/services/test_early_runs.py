@@ -130,7 +130,7 @@ async def test_a_run_on_an_idle_worker_is_stored_with_its_job(engine: InlineEngi
     assert (new.result.backend, new.result.counts) == ("aer_simulator", outcome.counts)
     assert new.simulator_seconds == 0.002
     # A batch is stored at once, so its jobs wait for no worker.
-    assert early_runs(engine, outcome).run_inline(accepted).result is None
+    assert (await early_runs(engine, outcome).run_inline(accepted)).result is None
 
 
 @pytest.mark.parametrize("backend", ["aer_simulator", "local_simulator"])
