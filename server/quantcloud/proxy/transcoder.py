@@ -7,7 +7,7 @@ On the wire it equals the contract, except for the options of a run. It differs 
 import re
 from typing import Any
 
-from google.api import annotations_pb2  # pyright: ignore[reportMissingTypeStubs]  # it has none
+from google.api import annotations_pb2
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.descriptor_pb2 import (
     DescriptorProto,

@@ -5,7 +5,7 @@ of bits in a bit. It has no arithmetic, so the formulas of a program become logi
 as in the adders of a processor.
 """
 
-# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownMemberType=false
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 # Qiskit has only some types.
 

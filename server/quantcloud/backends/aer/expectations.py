@@ -1,7 +1,6 @@
 """Expectation values of observables by Qiskit Aer."""
 
-# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
-# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownMemberType=false
 # Aer has no types; Qiskit has only some.
 
 from collections.abc import Mapping, Sequence
