@@ -5,9 +5,9 @@ Names follow https://prometheus.io/docs/practices/naming/. Each server process h
 
 from typing import Final
 
-from prometheus_client import Counter, Gauge, Histogram, Info, disable_created_metrics
+from prometheus_client import Gauge, Info
 
-disable_created_metrics()
+from quantcloud.telemetry.instruments import Counter, Histogram, UpDownCounter
 
 _PREFIX: Final = "quantcloud"
 # From the shortest call to the longest run, in seconds.
@@ -16,7 +16,7 @@ _LONG: Final = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 60.0, 300.0,
 
 
 def _counter(name: str, text: str, *labels: str) -> Counter:
-    return Counter(name, text, labels, namespace=_PREFIX)
+    return Counter(f"{_PREFIX}_{name}", text, labels)
 
 
 def _gauge(name: str, text: str, *labels: str) -> Gauge:
@@ -24,7 +24,7 @@ def _gauge(name: str, text: str, *labels: str) -> Gauge:
 
 
 def _histogram(name: str, text: str, *labels: str, buckets: tuple[float, ...]) -> Histogram:
-    return Histogram(name, text, labels, namespace=_PREFIX, buckets=buckets)
+    return Histogram(f"{_PREFIX}_{name}", text, labels, buckets)
 
 
 BUILD = Info("build", "The release, and the revision of its tables.", namespace=_PREFIX)
@@ -34,7 +34,7 @@ RPC_SECONDS = _histogram(
     "rpc_seconds", "The time of a call; of a stream, until its end.", "method", "code",
     buckets=_SHORT,
 )  # fmt: skip
-OPEN_STREAMS = _gauge("open_streams", "Streams that are open.", "method")
+OPEN_STREAMS = UpDownCounter(f"{_PREFIX}_open_streams", "Streams that are open.", ("method",))
 
 JOBS_SUBMITTED = _counter(
     "jobs_submitted", "Jobs that were accepted.", "backend", "tier", "placement"
