@@ -145,7 +145,7 @@ class JobWatch:
         if self._queue is not None:
             self._sources.queues.leave(self._subscription, self._queue)
         if queue is not None:
-            self._sources.queues.follow(self._subscription, queue, job.id)
+            self._sources.queues.follow(self._subscription, queue, self._job_id)
         self._queue = queue
 
     async def _wants_checkpoint(self) -> bool:
