@@ -16,7 +16,8 @@ _HEAD = """\
 -- `calls` has the RPCs with an HTTP path: the message of the body, the query parameters, and
 -- whether the answer is a stream. `messages` has the keys of each message in a body, and the
 -- message of each key's value. The message `any` stands for all other values. It has every key.
--- `enums` has the words of each enum, and `lists` the keys whose values may be or contain lists.
+-- `lists` in a message says how deep the lists of a key's value may be nested. A key that it leaves
+-- out takes no list. `enums` has the words of each enum.
 """
 # The messages of protobuf whose JSON is an object of the caller's own.
 _ANY = "any"
@@ -30,7 +31,6 @@ def lua_tables(contract: FileDescriptorSet) -> str:
     calls: list[Any] = []
     messages: dict[str, Any] = {_ANY: {"types": {"*": _ANY}}}
     enums: dict[str, str] = {}
-    lists: set[str] = set()
     for method in chain.from_iterable(
         service.methods for service in services(contract, pool_of(contract))
     ):
@@ -45,13 +45,10 @@ def lua_tables(contract: FileDescriptorSet) -> str:
         for field in _all_fields(free, set()):
             if field.enum_type is not None:
                 enums[field.enum_type.full_name] = _words(field)
-            if verb in {"post", "put"} and _holds_lists(field):
-                lists.add(field.name)
     table = {
         "calls": sorted(calls, key=lambda call: call["route"]),
         "messages": dict(sorted(messages.items())),
         "enums": dict(sorted(enums.items())),
-        "lists": sorted(lists),
     }
     return f"{_HEAD}return {_lua(table)}\n"
 
@@ -75,10 +72,15 @@ def _add(messages: dict[str, Any], message: Descriptor, fields: Iterable[FieldDe
         return
     names = [field.name for field in fields]
     types: dict[str, str] = {}
+    lists: dict[str, int] = {}
     messages[message.name] = {**dict(enumerate(names, 1)), "types": types}
     for field in fields:
         inner = field.message_type
         types[field.name] = _ANY
+        if field.is_repeated and not (inner and inner.GetOptions().map_entry):
+            is_list = inner is not None and inner.full_name == "google.protobuf.ListValue"
+            lists[field.name] = 2 if is_list else 1
+            messages[message.name]["lists"] = lists
         if inner is None or inner.file.package != PACKAGE:
             continue
         if inner.GetOptions().map_entry:
@@ -102,14 +104,6 @@ def _all_fields(fields: Iterable[FieldDescriptor], seen: set[str]) -> Iterator[F
             yield from _all_fields(inner.fields, seen | {inner.full_name})
 
 
-def _holds_lists(field: FieldDescriptor) -> bool:
-    inner = field.message_type
-    if inner is None:
-        return field.is_repeated
-    of_protobuf = inner.file.package == "google.protobuf" and inner.name != "Timestamp"
-    return of_protobuf or (field.is_repeated and not inner.GetOptions().map_entry)
-
-
 def _words(field: FieldDescriptor) -> str:
     """The words of a field's enum that a request may contain, without the one for 0."""
     words = {value.number: value.name for value in reversed(field.enum_type.values)}
@@ -120,7 +114,7 @@ def _lua(value: Any, indent: str = "") -> str:
     """Return a value as Lua. In a dict, the keys from 1 on are a list."""
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, str):
+    if isinstance(value, str | int):
         return json.dumps(value)
     inner = indent + "  "
     items: Mapping[Any, Any] = dict(enumerate(value, 1)) if isinstance(value, list) else value

@@ -34,6 +34,9 @@ local function wrong_value(field, value, kind)
     end
     return nil
   end
+  if value:find("^Field '") then -- the transcoder's sentence about a time, without the value
+    return field .. ": must be a time, such as 2025-03-31T12:00:00Z"
+  end
   local name, message = kind:match("^TYPE_(%w+)$"), kind:match("^type%.googleapis%.com/(.+)$")
   local right = TYPES[name or ""]
   if not right and CONTRACT.enums[message] then
@@ -72,9 +75,6 @@ return function(sentence)
     return wrong_value(field, value, kind) or sentence
   elseif sentence == ": Root element must be a message." then
     return "body: must be a JSON object"
-  elseif sentence == ": Proto field is not repeating, cannot start list." then
-    return "body: has a list where none belongs; lists belong to "
-      .. table.concat(CONTRACT.lists, ", ")
   elseif sentence:find("^Message too deep") then
     return "body: is nested too deeply"
   end

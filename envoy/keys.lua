@@ -1,5 +1,6 @@
--- Finds keys that a JSON body must not have. Envoy's transcoder drops an unknown key, uses the last
--- value of a key that is there twice, and accepts keys and texts without double quotes.
+-- Finds keys, lists and nulls that a JSON body must not have. Envoy's transcoder drops an unknown key
+-- and a null in a list, uses the last value of a key that is there twice, joins a list in a list to the
+-- outer one, and accepts keys and texts without double quotes.
 
 local instead = dofile(FOLDER .. "/instead.lua")
 local text = dofile(FOLDER .. "/text.lua")
@@ -73,6 +74,25 @@ local function wrong_key(stack, depth, key)
   return path .. shown, instead(key, frame.message, outer)
 end
 
+-- Returns the field and the problem of a wrong value, whose frame is at `depth`.
+local function wrong_value(stack, depth, problem)
+  local frame = stack[depth]
+  local path = place(stack, depth) .. (frame.index and "" or text.shorten(frame.key))
+  if not is_utf8(path) then
+    return nil
+  end
+  return path:gsub("%.$", ""), problem
+end
+
+-- Says which form a value of the message `kind` must have.
+local function right_form(kind)
+  local first = CONTRACT.messages[kind][1]
+  if kind == "any" then
+    return "must be a single value"
+  end
+  return "must be an object" .. (first and ', such as {"' .. first .. '": ...}' or "")
+end
+
 -- Reads the key of an object at `at`. Returns the position after it, or after the object's last key.
 -- Otherwise returns nil, and the field and the problem, if there is one that the transcoder may not see.
 local function read_key(json, at, stack, depth)
@@ -100,29 +120,37 @@ local function read_key(json, at, stack, depth)
     return nil, wrong_key(stack, depth, key)
   end
   frame.seen[key], frame.key, frame.kind = true, key, kind
+  -- The transcoder would call a map's value `[0].value`.
+  if frame.message.types["*"] and kind ~= "any" and json:find('^%s*:%s*["%dtf-]', closed + 1) then
+    return nil, wrong_value(stack, depth, right_form(kind))
+  end
   return closed + 1
 end
 
--- Returns the frame of an object or a list, which begins with `byte`. An object has the keys that it has
--- `seen`, its current `key` and the message of that one's value, `kind`. A list has the current `index`.
-local function frame_of(byte, kind)
-  local messages = CONTRACT.messages
+-- Returns the frame of an object or a list, which begins with `byte` in the frame `outer`. An object has
+-- the keys that it has `seen`, its current `key` and the message of that one's value, `kind`. A list has
+-- the current `index`, and says how deep it and the lists in it may be nested: `deep`.
+local function frame_of(byte, outer)
   if byte == OPEN then
-    return {message = messages[kind] or messages.any, seen = {}}
+    return {message = CONTRACT.messages[outer.kind], seen = {}}
+  elseif outer.index then
+    return {index = 0, kind = outer.kind, deep = outer.deep - 1}
+  elseif outer.message == CONTRACT.messages.any then
+    return {index = 0, kind = outer.kind, deep = math.huge}
   end
-  return {index = 0, kind = kind}
+  return {index = 0, kind = outer.kind, deep = (outer.message.lists or {})[outer.key] or 0}
 end
 
--- Returns the field and the problem of the first wrong key in a JSON body of the message `name`, or
--- nil, nil and the position after the object, if that ends. It leaves all other errors of a body to
--- the transcoder, but returns nil only for a body whose keys the transcoder reads in the same way, or
+-- Returns the field and the problem of the first wrong key, list or null in a JSON body of the message
+-- `name`, or nil, nil and the position after the object, if that ends. It leaves all other errors of a
+-- body to the transcoder, but returns nil only for a body that the transcoder reads in the same way, or
 -- refuses.
 return function(json, name)
   local at = json:match("^%s*{()")
   if not at then
     return nil
   end
-  local frame = frame_of(OPEN, name)
+  local frame = frame_of(OPEN, {kind = name})
   local stack, depth, left, expects_key = {frame}, 1, MOST, true
   while true do
     left = left - 1
@@ -153,7 +181,11 @@ return function(json, name)
       if depth == DEEPEST then
         return "body", "is nested too deeply"
       end
-      frame, depth = frame_of(byte, frame.kind), depth + 1
+      local inner = frame_of(byte, frame)
+      if inner.deep == 0 then
+        return wrong_value(stack, depth, right_form(inner.kind) .. ", got a list")
+      end
+      frame, depth = inner, depth + 1
       stack[depth], expects_key = frame, byte == OPEN
     elseif byte == CLOSE or byte == END then
       stack[depth] = nil
@@ -162,6 +194,8 @@ return function(json, name)
       if not frame then
         return nil, nil, at + 1
       end
+    elseif frame.index and frame.deep < math.huge and json:find("^null", at) then
+      return wrong_value(stack, depth, "must not be null")
     else
       at = json:match("^true()", at) or json:match("^false()", at) or json:match("^null()", at)
         or -at

@@ -3,7 +3,8 @@
 -- `calls` has the RPCs with an HTTP path: the message of the body, the query parameters, and
 -- whether the answer is a stream. `messages` has the keys of each message in a body, and the
 -- message of each key's value. The message `any` stands for all other values. It has every key.
--- `enums` has the words of each enum, and `lists` the keys whose values may be or contain lists.
+-- `lists` in a message says how deep the lists of a key's value may be nested. A key that it leaves
+-- out takes no list. `enums` has the words of each enum.
 return {
   calls = {
     {
@@ -164,9 +165,15 @@ return {
     },
     ["NoiseModel.gates"] = {types = {["*"] = "GateNoise"}},
     ["NoiseModel.qubits"] = {types = {["*"] = "QubitNoise"}},
-    Observable = {"terms", types = {terms = "Term"}},
-    ParameterValues = {"values", types = {values = "any"}},
-    QubitNoise = {"t1_us", "t2_us", "readout", types = {t1_us = "any", t2_us = "any", readout = "any"}},
+    Observable = {"terms", types = {terms = "Term"}, lists = {terms = 1}},
+    ParameterValues = {"values", types = {values = "any"}, lists = {values = 1}},
+    QubitNoise = {
+      "t1_us",
+      "t2_us",
+      "readout",
+      types = {t1_us = "any", t2_us = "any", readout = "any"},
+      lists = {readout = 2},
+    },
     RunCircuitRequest = {
       "qasm",
       "circuit_qasm",
@@ -210,9 +217,10 @@ return {
         probabilities = "any",
         packed = "any",
       },
+      lists = {tags = 1, observables = 1},
     },
     ["RunCircuitRequest.parameters"] = {types = {["*"] = "ParameterValues"}},
-    RunCircuitsRequest = {"circuits", types = {circuits = "RunCircuitRequest"}},
+    RunCircuitsRequest = {"circuits", types = {circuits = "RunCircuitRequest"}, lists = {circuits = 1}},
     RunOptions = {
       "seed",
       "statevector",
@@ -250,5 +258,4 @@ return {
     ["thequantcloud.v1.Optimization.Target"] = "balanced, speed, accuracy, cost",
     ["thequantcloud.v1.Pairing.Mode"] = "outer, zip",
   },
-  lists = {"circuits", "metadata", "observables", "readout", "tags", "terms", "values"},
 }

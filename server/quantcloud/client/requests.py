@@ -7,10 +7,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias, TypedDict, get_type_hints
 
-from google.protobuf.json_format import ParseDict, ParseError
-
-from quantcloud.client.errors import InvalidRequest
+from quantcloud.client.parsing import parse
 from quantcloud.client.sweeps import Observable, Values, fill
+from quantcloud.client.watch import Progress
 from thequantcloud.v1 import circuit_pb2, run_options_pb2
 
 Circuit: TypeAlias = str | os.PathLike[str]
@@ -47,6 +46,14 @@ class RunFields(CommonFields, total=False):
     observables: Iterable[Observable]
 
 
+class SweepFields(CommonFields, total=False):
+    """What `AsyncClient.sweep` and `estimate` may have besides, as `AsyncClient.run` has it."""
+
+    timeout: float | None
+    progress: Progress | None
+    idempotency_key: str | None
+
+
 @cache
 def _known() -> frozenset[str]:
     return frozenset(get_type_hints(RunFields))
@@ -77,14 +84,10 @@ def run_request(circuit: Circuit, fields: Mapping[str, Any]) -> circuit_pb2.RunC
             (options if name in _options() else content)[name] = value
     parameters, observables = content.pop("parameters", None), content.pop("observables", None)
     content["qasm"] = circuit if isinstance(circuit, str) else Path(circuit).read_text("utf-8")
-    content["tags"] = [*content.get("tags", ())]
+    tags = content.get("tags", ())
+    content["tags"] = tags if isinstance(tags, str) else [*tags]
     if options:
         content["options"] = options
-    try:
-        request = ParseDict(content, circuit_pb2.RunCircuitRequest())
-    except ParseError as error:
-        # The message has the name of the field, without that of `options`.
-        field = next((name for name in fields if name in str(error)), "")
-        raise InvalidRequest(f"{field or 'the request'}: {error}", field=field) from error
+    request = parse(content, circuit_pb2.RunCircuitRequest())
     fill(request, parameters, observables)
     return request

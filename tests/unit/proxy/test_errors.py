@@ -134,10 +134,6 @@ def test_401_says_how_to_authenticate(gate, http, given):
     assert got.headers["www-authenticate"] == given or 'Bearer realm="thequantcloud"'
 
 
-LIST = (
-    "body: has a list where none belongs; lists belong to circuits, metadata, observables, "
-    "readout, tags, terms, values"
-)
 BODIES = {
     '{"shots": "abc"}': 'shots: must be an integer, got "abc"',
     '{"shots": ""}': 'shots: must be an integer, got ""',
@@ -147,19 +143,38 @@ BODIES = {
     '{"shots": "-99999999999"}': f'shots: must be {INT32}, got "-99999999999"',
     '{"shots": 1e22}': f"shots: must be {INT32}, got 1e+22",
     '{"shots": {"a": 1}}': "shots: must be a single value, got an object",
-    '{"shots": [1]}': LIST,
+    '{"shots": [1]}': "shots: must be a single value, got a list",
     '{"shots": 1, "shots": 2}': "shots: is given more than once",
     '{"qasm": 5}': "qasm: must be a string, got 5",
-    '{"qasm": ["h q;"]}': LIST,
+    '{"qasm": ["h q;"]}': "qasm: must be a single value, got a list",
     '{"qasm": {"a": 1}}': "qasm: must be a single value, got an object",
     '{"max_cost_usd": "much"}': 'max_cost_usd: must be a number, got "much"',
     '{"optimize_for": "fastest"}': (
         'optimize_for: must be one of balanced, speed, accuracy, cost, got "fastest"'
     ),
-    '{"optimize_for": ["speed"]}': LIST,
+    '{"optimize_for": ["speed"]}': "optimize_for: must be a single value, got a list",
     '{"options": 5}': "options: must be an object, got 5",
     '{"options": "x"}': 'options: must be an object, got "x"',
-    '{"options": [1]}': LIST,
+    '{"options": [1]}': 'options: must be an object, such as {"seed": ...}, got a list',
+    '{"parameters": [1]}': "parameters: must be an object, got a list",
+    '{"parameters": {"t": [1]}}': (
+        'parameters.t: must be an object, such as {"values": ...}, got a list'
+    ),
+    '{"parameters": {"t": 1}}': 'parameters.t: must be an object, such as {"values": ...}',
+    '{"parameters": {"t": {"values": [0, null]}}}': "parameters.t.values[1]: must not be null",
+    '{"parameters": {"t": {"values": [[0], 1]}}}': (
+        "parameters.t.values[0]: must be a single value, got a list"
+    ),
+    '{"tags": ["a", null]}': "tags[1]: must not be null",
+    '{"observables": [{"terms": [{"pauli": "Z", "coefficient": [1]}]}]}': (
+        "observables[0].terms[0].coefficient: must be a single value, got a list"
+    ),
+    '{"options": {"noise": {"qubits": {"0": {"readout": [[1, 0], [null, 1]]}}}}}': (
+        "options.noise.qubits.0.readout[1][0]: must not be null"
+    ),
+    '{"options": {"noise": {"qubits": {"0": {"readout": [[[1]]]}}}}}': (
+        "options.noise.qubits.0.readout[0][0]: must be a single value, got a list"
+    ),
     '{"shots": "a\\"b\\\\c\\u0007\\u00fc\\ud83d\\ude00"}': (
         'shots: must be an integer, got "a"b\\c\x07ü\U0001f600"'
     ),
@@ -185,7 +200,7 @@ BODIES = {
     ),
     '{"": 1}': "body: has a key with an empty name",
     '{"shots": ' + '{"a": ' * 200 + "1" + "}" * 200 + "}": "body: is nested too deeply",
-    '{"shots": ' + "[" * 100_000 + "}": "body: is nested too deeply",
+    '{"shots": ' + "[" * 100_000 + "}": "shots: must be a single value, got a list",
 }  # fmt: skip
 
 
@@ -204,6 +219,8 @@ BATCHES = {
     '{"circuits": ["h q;"]}': 'circuits[0]: must be an object, got "h q;"',
     '{"circuits": [{}, 5]}': "circuits[1]: must be an object, got 5",
     '{"circuits": "h q;"}': 'circuits: must be an object, got "h q;"',
+    '{"circuits": [[{}]]}': 'circuits[0]: must be an object, such as {"qasm": ...}, got a list',
+    '{"circuits": [{}, null]}': "circuits[1]: must not be null",
     '{"circuits": [{"shots": "abc"}]}': 'circuits[0].shots: must be an integer, got "abc"',
 }
 
@@ -230,6 +247,7 @@ LISTED = (
     "page_token, limit, offset, status, status_filter, backend, tag, name_prefix, "
     "submitted_after, submitted_before"
 )
+TIME = "submitted_after: must be a time, such as 2025-03-31T12:00:00Z"
 QUERIES = {
     "/v1/jobs?limit=abc": 'limit: must be an integer, got "abc"',
     "/v1/jobs?limit=": 'limit: must be an integer, got ""',
@@ -237,6 +255,8 @@ QUERIES = {
     "/v1/jobs?limit=99999999999": f'limit: must be {INT32}, got "99999999999"',
     "/v1/jobs?limit=1&limit=2": "limit: is given more than once",
     "/v1/jobs?limit=%22%0A%5C": 'limit: must be an integer, got ""\n\\"',
+    "/v1/jobs?submitted_after=today": TIME,
+    "/v1/jobs?submitted_after=0000-01-01T00:00:00Z": TIME,
     "/v1/jobs?limit.x=1": "limit.x: is unknown; did you mean 'limit'?",
     "/v1/jobs?status=done": f'status: must be one of {STATUSES}, got "done"',
     "/v1/jobs?status_filter=done": f'status_filter: must be one of {STATUSES}, got "done"',

@@ -40,7 +40,7 @@ WRONG = [
     ),
     (
         BATCH,
-        '{"circuits": [null, {"options": {"shots": 1}}]}',
+        '{"circuits": [{}, {"options": {"shots": 1}}]}',
         "circuits[1].options.shots: is unknown; did you mean 'circuits[1].shots'?",
     ),
     (BATCH, '{"circuit": []}', "circuit: is unknown; did you mean 'circuits'?"),
@@ -66,7 +66,7 @@ WRONG = [
     (RUN, "{\"qasm\": 'x'}", f"body: is not valid JSON near 'x'}}: {VALUE}"),
     (RUN, '{"shots": 1, shot: 2}', f"body: is not valid JSON near shot: 2}}: {QUOTED}"),
     (RUN, '{"shots":\x0b1, \x0c"shot": 2}', "shot: is unknown; did you mean 'shots'?"),
-    (RUN, '{"shots": ' + "[" * 99 + "{}", "body: is nested too deeply"),
+    (SAVE, '{"metadata": {"a": ' + "[" * 98 + "{}", "body: is nested too deeply"),
     (SAVE, '{"metadata": {"a": [' + "1," * 1_000_000, MANY),
     (SAVE, '{"metadata": {"a": [' + "{}," * 400_000, MANY),
 ]  # fmt: skip
@@ -101,6 +101,9 @@ def test_a_long_body_or_key_is_checked_too(gate, http, name):
         (SAVE, '{"metadata": {"any": {"key": [{}, {"\\ud83d\\ude00": 1, "\\ud83d\\ude01": 2}]}}}'),
         (SAVE, '{"metadata": {"a.b": true, "*": false, "types": null, "any": "shot"}}'),
         (SAVE, '{"metadata": {"a": 1}, "name": "a", "num_qubits": 1}'),
+        (SAVE, '{"metadata": {"a": [null, [[], null]]}}'),
+        (RUN, '{"tags": ["a", "null"], "name": null, "parameters": {"t": {"values": [-1, 1]}}}'),
+        (RUN, '{"options": {"noise": {"qubits": {"0": {"readout": [[1, 0], [0, 1]]}}}}}'),
     ],
 )
 def test_a_right_body_passes(gate, http, path, body):
