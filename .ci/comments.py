@@ -1,10 +1,13 @@
-"""The comments of the contract, from its descriptor with source info."""
+"""The contract: its services, and its comments, from its descriptor with source info."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from google.api import annotations_pb2
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
+from google.protobuf.descriptor_pool import DescriptorPool
 
 PACKAGE = "thequantcloud.v1"
 # The numbers of the fields that hold the parts of a file, a message, an enum and a service.
@@ -34,6 +37,27 @@ class Reason(NamedTuple):
 def files(contract: FileDescriptorSet) -> Iterator[FileDescriptorProto]:
     """The contract's own files."""
     return (file for file in contract.file if file.package == PACKAGE)
+
+
+def pool_of(contract: FileDescriptorSet) -> DescriptorPool:
+    """A pool with the files of the contract, which knows the options that are imported here."""
+    pool = DescriptorPool()
+    for file in FileDescriptorSet.FromString(contract.SerializeToString()).file:
+        pool.Add(file)
+    return pool
+
+
+def services(contract: FileDescriptorSet, pool: DescriptorPool) -> Iterator[ServiceDescriptor]:
+    """The services of the contract."""
+    for file in files(contract):
+        yield from pool.FindFileByName(file.name).services_by_name.values()
+
+
+def http(method: MethodDescriptor) -> tuple[str, str]:
+    """The verb, in lower case, and the path of a method; "" if it has none."""
+    rule: Any = method.GetOptions().Extensions[annotations_pb2.http]
+    verb: str | None = rule.WhichOneof("pattern")
+    return (verb, getattr(rule, verb)) if verb else ("", "")
 
 
 def comments(contract: FileDescriptorSet) -> dict[str, str]:

@@ -64,8 +64,7 @@ def generate(target: Path, errors: Path, settings: Path) -> None:
     from lua_tables import lua_tables  # noqa: PLC0415
     from openapi import document  # noqa: PLC0415
     from settings_page import settings_page  # noqa: PLC0415
-
-    from quantcloud.proxy.transcoder import transcoder_descriptor  # noqa: PLC0415  # needs the path above
+    from transcoder import transcoder_descriptor  # noqa: PLC0415
 
     contract = sorted(str(p.relative_to(ROOT / "proto")) for p in (ROOT / "proto").rglob("*.proto"))
     outs = [f"--{plugin}_out={target}" for plugin in ("python", "pyi", "grpc_python")]

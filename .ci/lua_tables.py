@@ -3,13 +3,12 @@
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
-from comments import PACKAGE, files
-from google.api import annotations_pb2
+from comments import PACKAGE, http, pool_of, services
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
-from google.protobuf.descriptor_pool import DescriptorPool
 
 _HEAD = """\
 -- The contract, for the Lua files of Envoy's filters. `make gen` writes this file.
@@ -29,20 +28,15 @@ _NAME = re.compile(r"[A-Za-z_]\w*")
 
 def lua_tables(contract: FileDescriptorSet) -> str:
     """Return the text of the Lua file."""
-    # Parsed again, because the option `google.api.http` is registered here.
-    contract = FileDescriptorSet.FromString(contract.SerializeToString())
-    pool = DescriptorPool()
-    for file in contract.file:
-        pool.Add(file)
     calls: list[Any] = []
     messages: dict[str, Any] = {_ANY: {"types": {"*": _ANY}}}
     enums: dict[str, str] = {}
-    for method in _methods(pool, contract):
-        rule: Any = method.GetOptions().Extensions[annotations_pb2.http]
-        verb: str | None = rule.WhichOneof("pattern")
-        if verb is None:  # the method has no HTTP path
+    for method in chain.from_iterable(
+        service.methods for service in services(contract, pool_of(contract))
+    ):
+        verb, path = http(method)
+        if not path:
             continue
-        path: str = getattr(rule, verb)
         free = [f for f in method.input_type.fields if f"{{{f.name}}}" not in path]
         call = _call(verb.upper(), path, method.input_type, free)
         calls.append({**call, "stream": True} if method.server_streaming else call)
@@ -57,12 +51,6 @@ def lua_tables(contract: FileDescriptorSet) -> str:
         "enums": dict(sorted(enums.items())),
     }
     return f"{_HEAD}return {_lua(table)}\n"
-
-
-def _methods(pool: DescriptorPool, contract: FileDescriptorSet) -> Iterator[Any]:
-    for file in files(contract):
-        for service in pool.FindFileByName(file.name).services_by_name.values():
-            yield from service.methods
 
 
 def _call(verb: str, path: str, message: Descriptor, free: Sequence[FieldDescriptor]) -> Any:

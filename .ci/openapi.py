@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from comments import PACKAGE, comments, files, groups, reasons
-from google.api import annotations_pb2
+from comments import PACKAGE, comments, groups, http, pool_of, reasons, services
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
-from google.protobuf.descriptor_pool import DescriptorPool
 from openapi_schemas import Json, Schemas
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -50,7 +48,6 @@ def document(contract: FileDescriptorSet) -> str:
     # Parsed here, where the options of the contract are known.
     from thequantcloud.v1 import access_pb2, limits_pb2  # noqa: PLC0415
 
-    contract = FileDescriptorSet.FromString(contract.SerializeToString())
     made = _Document(contract, access_pb2, limits_pb2).make()
     return json.dumps(made, indent=1, ensure_ascii=False) + "\n"
 
@@ -60,9 +57,7 @@ class _Document:
         self._contract = contract
         self._access, self._limits = access, limits.limits
         self._comments = comments(contract)
-        self._pool = DescriptorPool()
-        for file in contract.file:
-            self._pool.Add(file)
+        self._pool = pool_of(contract)
         self._statuses = success_statuses()
         self._schemas = Schemas(self._comments, self._limits)
 
@@ -73,7 +68,7 @@ class _Document:
             tag = service.name.removesuffix("Service")
             tags.append({"name": tag, "description": self._comments[service.full_name]})
             for method in service.methods:
-                verb, path = _http(method)
+                verb, path = http(method)
                 if path:
                     paths.setdefault(path, {})[verb] = self._operation(method, verb, path, tag)
         return {
@@ -102,12 +97,9 @@ class _Document:
 
     def _services(self) -> list[Any]:
         """The services, those that most clients use first."""
-        found = [
-            service
-            for file in files(self._contract)
-            for service in self._pool.FindFileByName(file.name).services_by_name.values()
-        ]
-        return sorted(found, key=lambda service: ORDER.index(service.name))
+        return sorted(
+            services(self._contract, self._pool), key=lambda service: ORDER.index(service.name)
+        )
 
     def _operation(self, method: Any, verb: str, path: str, tag: str) -> Json:
         text = self._comments[method.full_name]
@@ -260,12 +252,6 @@ def _routes(node: Any) -> Iterator[Json]:
         if routes := list(_routes(child)):
             yield from routes
             return
-
-
-def _http(method: Any) -> tuple[str, str]:
-    rule = method.GetOptions().Extensions[annotations_pb2.http]
-    verb = rule.WhichOneof("pattern")
-    return (verb, getattr(rule, verb)) if verb else ("", "")
 
 
 def _event(schema: Json) -> Json:

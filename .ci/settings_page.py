@@ -14,14 +14,17 @@ def settings_page(page: str) -> str:
     Raises `ValueError` if a section of the settings has no place on the page, or a place none.
     """
     from quantcloud.settings import Settings  # noqa: PLC0415  # needs the server's packages
-    from quantcloud.settings.loading import default_text, section, variable  # noqa: PLC0415
+    from quantcloud.settings.loading import (  # noqa: PLC0415
+        default_text,
+        meaning,
+        section,
+        variable,
+    )
 
     tables: dict[str, str] = {}
     for name, group in groupby(Settings.model_fields, section):
         rows = [
-            f"| `{variable(each)}` | {Settings.model_fields[each].description} "
-            f"| {default_text(each)} |"
-            for each in group
+            f"| `{variable(each)}` | {meaning(each)} | {default_text(each)} |" for each in group
         ]
         tables[name] = "\n".join(["| variable | meaning | default |", "| --- | --- | --- |", *rows])
     places = [match["section"] for match in _TABLE.finditer(page)]

@@ -2,10 +2,8 @@
 
 local callers = dofile(FOLDER .. "/callers.lua")
 local notes = dofile(FOLDER .. "/notes.lua")
+local text = dofile(FOLDER .. "/text.lua")
 local wrong_key = dofile(FOLDER .. "/keys.lua")
-
--- A body whose copy in Lua is not left to its own collection of garbage, in bytes.
-local LARGE = 1024 * 1024
 
 -- The trailer in which the filter `decompressor` counts what it unpacked.
 local UNPACKED = "x-envoy-decompressor-gzip-uncompressed-bytes"
@@ -45,9 +43,7 @@ return function(handle, headers, message, is_plain)
     end
   end
   json = nil
-  if length > LARGE then
-    collectgarbage() -- Lua would keep the copy until it has made as much again
-  end
+  text.free(length)
   if field then
     notes.refuse(handle, field, problem)
   end

@@ -93,9 +93,7 @@ function errors.on_error(handle, status, grpc_message, health, field)
     errors.set_error(handle, body, '{"detail":"' .. errors.TRY_AGAIN .. '","details":[]}')
   elseif old == "" and grpc_message then
     -- The transcoder sends no body if its descriptor does not know a type of the details.
-    local message = grpc_message:gsub("%%(%x%x)", function(hex)
-      return string.char(tonumber(hex, 16))
-    end)
+    local message = text.from_percent(grpc_message)
     errors.set_error(handle, body, '{"detail":"' .. text.to_json(message) .. '"}')
   elseif status == "429" and old:find('"message":"SERVER: Received message larger', 1, true) then
     handle:headers():replace(":status", "413")

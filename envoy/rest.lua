@@ -31,9 +31,6 @@ local STUDIO = "/studio"
 -- The start and the end of a list's envelope, without the list, are shorter than this, in bytes.
 local ENVELOPE = 512
 
--- An answer whose copy in Lua is not left to its own collection of garbage, in bytes.
-local LARGE = 1024 * 1024
-
 -- The least length of an answer that the filter `compressor` packs, in bytes.
 local PACKED = 1024
 
@@ -65,9 +62,7 @@ local function unwrap_list(handle, name)
   if first and rest and rest:find("^[^{}]*}$") then
     errors.set_body(handle, body, body:getBytes(first - 1, length - #rest - first + 1))
   end
-  if length > LARGE then
-    collectgarbage() -- Lua would keep the copy until it has made as much again
-  end
+  text.free(length)
 end
 
 local function say_ok(handle)
@@ -101,14 +96,12 @@ local function add_ids(handle)
   for chunk in handle:bodyChunks() do
     local length = chunk:length()
     if length > 0 then
-      local text = rest .. chunk:getBytes(0, length)
-      local complete = text:sub(-2) == "\n\n" and text or text:match("^.*\n\n") or ""
-      rest = text:sub(#complete + 1)
+      local events = rest .. chunk:getBytes(0, length)
+      local complete = events:sub(-2) == "\n\n" and events or events:match("^.*\n\n") or ""
+      rest = events:sub(#complete + 1)
       chunk:setBytes(with_ids(complete))
-      if length > LARGE then
-        text, complete = nil, nil
-        collectgarbage() -- Lua would keep the copies until it has made as much again
-      end
+      events, complete = nil, nil
+      text.free(length)
     end
   end
 end
@@ -166,9 +159,7 @@ local function check_query(handle, headers, call, query)
   callers.note(handle, callers.read(headers))
   for parameter in query:gmatch("[^&]+") do
     local name, equals = parameter:match("^([^=]*)(=?)")
-    local decoded = name:gsub("%%(%x%x)", function(hex)
-      return string.char(tonumber(hex, 16))
-    end)
+    local decoded = text.from_percent(name)
     local shown = text.shorten((name:gsub("[^\32-\126]", "?")))
     if name == "" then
       notes.refuse(handle, "query", "has a parameter without a name")

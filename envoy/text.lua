@@ -5,6 +5,9 @@ local text = {}
 -- The longest piece of a request that an error shows, in bytes.
 local SHOWN = 60
 
+-- A copy that is not left to Lua's own collection of garbage, in bytes.
+local LARGE = 1024 * 1024
+
 -- API keys and JWTs that a client put into a wrong place. They are not forwarded, logged or shown.
 -- `serve` masks the same patterns in its log.
 local SECRETS = {
@@ -74,6 +77,13 @@ function text.to_json(plain)
   end))
 end
 
+-- Returns the text of a part of a URL, or of a gRPC message.
+function text.from_percent(escaped)
+  return (escaped:gsub("%%(%x%x)", function(hex)
+    return string.char(tonumber(hex, 16))
+  end))
+end
+
 -- Returns the position of the quote that ends the JSON string whose first quote is before `from`.
 function text.closing_quote(json, from)
   local at = json:find('"', from, true)
@@ -103,6 +113,14 @@ function text.without_secrets(plain)
     plain = plain:gsub(secret, shown)
   end
   return plain
+end
+
+-- Frees the copies of a text of this length if they are large. Lua would keep them until it has made as
+-- much again.
+function text.free(length)
+  if length > LARGE then
+    collectgarbage()
+  end
 end
 
 return text

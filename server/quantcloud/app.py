@@ -31,8 +31,7 @@ from quantcloud.auth.turns import Turns
 from quantcloud.domain.errors import Damaged
 from quantcloud.endpoints import Endpoints, bracketed, sign_in_link
 from quantcloud.engine.start import Started, start_engine
-from quantcloud.private import keep_private
-from quantcloud.proxy.admin import private_socket
+from quantcloud.private import keep_private, private_socket
 from quantcloud.proxy.process import EnvoyProcess, Upstream
 from quantcloud.routing.cost_model import CostModel
 from quantcloud.scheduling.housekeeping import Housekeeping

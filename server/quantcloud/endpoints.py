@@ -38,8 +38,12 @@ class Endpoints:
 
 def sign_in_link(scheme: str, host: str, port: int, code: str) -> str:
     """Return the address at which the web console signs its reader in with `code`."""
-    near = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # not bound
-    return f"{scheme}://{bracketed(near)}:{port}/#sign-in={code}"
+    return f"{scheme}://{bracketed(reachable(host))}:{port}/#sign-in={code}"
+
+
+def reachable(host: str) -> str:
+    """Return an address that reaches a listener on `host`, which may mean every address."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # not bound
 
 
 def bracketed(host: str) -> str:

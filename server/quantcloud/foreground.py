@@ -14,8 +14,8 @@ from quantcloud.app import Application, http_url
 from quantcloud.domain.errors import DomainError, explained
 from quantcloud.endpoints import Endpoints
 from quantcloud.engine.base import EngineError
+from quantcloud.private import private_socket
 from quantcloud.process import allow_open_files, notify_service_manager, tune_garbage_collection
-from quantcloud.proxy.admin import drain, private_socket, prometheus
 from quantcloud.proxy.process import EnvoyError, EnvoyProcess, Upstream
 from quantcloud.settings import Settings, forget_environment
 from quantcloud.storage import DataDirLockedError, StoreError
@@ -51,6 +51,9 @@ def _stop_signal() -> asyncio.Future[signal.Signals]:
 
 async def _front(settings: Settings, servers: Sequence[str]) -> None:
     """Run Envoy in front of several servers until SIGINT (stop at once) or SIGTERM (drain)."""
+    # It imports Rich, which a server does not need.
+    from quantcloud.proxy.admin import drain, prometheus  # noqa: PLC0415
+
     stop_signal = _stop_signal()
     given = settings.proxy_secret
     if given is None:

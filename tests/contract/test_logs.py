@@ -107,9 +107,8 @@ def test_the_access_log_has_the_status_that_the_server_sent(server: Server, acce
         access_log, *(has(request_id=answer.headers["x-request-id"]) for answer in answers)
     )
     assert [line["grpc_status"] for line in logged] == [0, None, None, 0]
-    assert [line["upstream"] for line in logged] == [
-        server.endpoints.grpc, None, server.endpoints.grpc, server.endpoints.grpc,
-    ]  # fmt: skip
+    upstream = str(server.data_dir / "grpc.socket")
+    assert [line["upstream"] for line in logged] == [upstream, None, upstream, upstream]
     assert {line["response_flags"] for line in logged} == {"-"}
     assert [line["trace_id"] for line in logged] == [trace, None, None, None]
 

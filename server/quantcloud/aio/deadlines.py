@@ -1,9 +1,10 @@
-"""A time limit for each of many waits, with one timer for all of them."""
+"""A time limit for each of many waits."""
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Awaitable
 from typing import Any, TypeVar
+
+from quantcloud.aio.timers import Timers
 
 T = TypeVar("T")
 
@@ -15,19 +16,13 @@ class Deadlines:
     """
 
     def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        # When each task's wait times out, earliest first.
-        self._ends: OrderedDict[asyncio.Task[Any], float] = OrderedDict()
-        self._timer: asyncio.TimerHandle | None = None
+        self._timers = Timers(seconds, _cancel)
 
     async def wait(self, awaitable: Awaitable[T]) -> T:
         """Return the result of `awaitable`. Raises `TimeoutError` if it takes too long."""
         task = asyncio.current_task()
         assert task is not None  # noqa: S101  # a coroutine runs in a task
-        loop = task.get_loop()
-        self._ends[task] = loop.time() + self._seconds
-        if self._timer is None:
-            self._timer = loop.call_later(self._seconds, self._end, loop)
+        self._timers.start(task)
         before = task.cancelling()
         cancelled = False
         try:
@@ -36,18 +31,11 @@ class Deadlines:
             cancelled = True
             raise
         finally:
-            # Undo the cancellation made by `_end`, even if the awaitable finished meanwhile.
-            late = self._ends.pop(task, None) is None
+            # Undo the cancellation by the timer, even if the awaitable finished meanwhile.
+            late = not self._timers.stop(task)
             if late and task.uncancel() <= before and cancelled:
                 raise TimeoutError from None
 
-    def _end(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._timer = None
-        now = loop.time()
-        while self._ends:
-            task, end = next(iter(self._ends.items()))
-            if end > now:
-                self._timer = loop.call_at(end, self._end, loop)
-                break
-            del self._ends[task]
-            task.cancel()
+
+def _cancel(task: asyncio.Task[Any]) -> None:
+    task.cancel()

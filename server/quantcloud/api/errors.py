@@ -12,7 +12,7 @@ from google.protobuf.any_pb2 import Any as ProtoAny
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
-from google.rpc import (  # pyright: ignore[reportMissingTypeStubs]  # typed inline
+from google.rpc import (
     error_details_pb2,
     status_pb2,
 )

@@ -1,10 +1,10 @@
 """JSON nulls: makes Envoy print an unset field as `null`.
 
 Envoy's transcoder omits an unset field, but the documented API shows it as null. So the descriptor
-that Envoy reads (see `transcoder`) gives each response field with presence a twin: a field of type
-`google.protobuf.NullValue`, numbered `TWIN_OFFSET` higher, with the same JSON name. The server adds
-the twin's bytes to a message whose field is unset. For all other readers, the twin is an unknown
-field.
+that Envoy reads (see `.ci/transcoder.py`) gives each response field with presence a twin: a field
+of type `google.protobuf.NullValue`, numbered `TWIN_OFFSET` higher, with the same JSON name. The
+server adds the twin's bytes to a message whose field is unset. For all other readers, the twin is
+an unknown field.
 
 The options of a run have a twin that is a Struct with the same content: protobuf's JSON has a
 64-bit seed as text.

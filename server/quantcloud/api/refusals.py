@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import grpc
-from google.api import annotations_pb2  # pyright: ignore[reportMissingTypeStubs]  # it has none
+from google.api import annotations_pb2
 from google.protobuf.empty_pb2 import Empty
 
 from quantcloud.api.access import methods

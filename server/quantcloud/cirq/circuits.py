@@ -1,6 +1,6 @@
 """Circuits of Cirq as OpenQASM 3 with inputs."""
 
-# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownMemberType=false
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 import math

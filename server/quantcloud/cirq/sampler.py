@@ -1,7 +1,6 @@
 """Cirq's sampler."""
 
-# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
-# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence

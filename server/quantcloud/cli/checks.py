@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
-import asyncpg  # pyright: ignore[reportMissingTypeStubs]  # untyped
+import asyncpg
 import httpx
 from pydantic import SecretStr
 from redis.asyncio import Redis

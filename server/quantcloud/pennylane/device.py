@@ -1,7 +1,6 @@
 """The device `quantcloud.qubit`."""
 
-# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
-# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence

@@ -1,6 +1,6 @@
 """Which tapes the device accepts, and how PennyLane turns others into them."""
 
-# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownMemberType=false
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 from collections.abc import Iterable, Sequence

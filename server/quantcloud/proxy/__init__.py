@@ -1,1 +1,1 @@
-"""Envoy: its process, its configuration, and its transcoder's descriptor."""
+"""Envoy: its process and its configuration."""

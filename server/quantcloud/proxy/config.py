@@ -1,11 +1,10 @@
 """Envoy's configuration: the template in `envoy/` with the values of the settings."""
 
-import hashlib
 import importlib.util
 import ipaddress
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,6 @@ _VALUE = re.compile(r"(?P<indent> +)(?P<name>\w+): &(?P=name) .+")
 _ITEMS = re.compile(r"(?P<indent> +)# serve puts its items here: (?P<name>\w+)")
 _LAST_PORT = 65535
 _PRIVATE = 0o600
-_ETAG_DIGITS = 16
 _MAX_HEAP = 2 << 30
 # Envoy's transcoder holds about five times the body of a watched request until the watch ends.
 _WATCHED_BODY_BYTES = 1 << 20
@@ -150,7 +148,7 @@ def template_values(
         "rest": _lua(files, "rest.lua"),
         "bodies": _lua(files, "bodies.lua"),
         **{name: str(file) for name, file in files.reference.items()},
-        "reference_digest": (digest := _digest(files.reference.values())),
+        "reference_digest": (digest := console.digest(files.reference.values())),
         "reference_etag": f'W/"{digest}"',
         "console": console.routes(files.console) if settings.console else [],
         "redirect": _redirect(settings),
@@ -294,9 +292,3 @@ def _redirect(settings: Settings) -> Sequence[Mapping[str, Any]]:
             "filter_chains": [{"filters": filters}],
         }
     ]
-
-
-def _digest(files: Iterable[Path]) -> str:
-    """Return a digest of the files' content."""
-    digest = hashlib.sha256(b"".join(file.read_bytes() for file in files))
-    return digest.hexdigest()[:_ETAG_DIGITS]

@@ -5,7 +5,7 @@ a browser may keep a file forever, and a page never mixes files of two versions.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,6 +42,12 @@ _RATE_LIMIT: Final = {
 }
 
 
+def digest(found: Iterable[Path]) -> str:
+    """Return a digest of the names and contents of files."""
+    parts = [hashlib.sha256(file.name.encode() + file.read_bytes()).digest() for file in found]
+    return hashlib.sha256(b"".join(parts)).hexdigest()[:_DIGEST_DIGITS]
+
+
 def files(folder: Path) -> Sequence[Path]:
     """Return the console's files."""
     return sorted(file for file in folder.iterdir() if file.suffix in _TYPES)
@@ -50,13 +56,12 @@ def files(folder: Path) -> Sequence[Path]:
 def routes(folder: Path) -> Sequence[Mapping[str, Any]]:
     """Return the routes of the console in `folder`."""
     found = files(folder)
-    digest = _digest(found)
-    base = f"/console/{digest}"
-    page = (folder / PAGE).read_text().replace(_VERSION, digest)
-    etag = f'W/"{hashlib.sha256(page.encode()).hexdigest()[:_DIGEST_DIGITS]}"'
-    known = {"name": "if-none-match", "string_match": {"contains": etag.removeprefix("W/")}}
+    version = digest(found)
+    base = f"/console/{version}"
+    page = (folder / PAGE).read_text().replace(_VERSION, version)
+    known = {"name": "if-none-match", "string_match": {"contains": f'"{version}"'}}
     page_headers = [
-        _header("etag", etag),
+        _header("etag", f'W/"{version}"'),
         *_headers(".html", _REVALIDATE),
         _header("content-security-policy", _POLICY),
         _header("cross-origin-opener-policy", "same-origin"),
@@ -96,15 +101,6 @@ def routes(folder: Path) -> Sequence[Mapping[str, Any]]:
         }
     )
     return items
-
-
-def _digest(found: Sequence[Path]) -> str:
-    digest = hashlib.sha256()
-    for file in found:
-        content = file.read_bytes()
-        digest.update(f"{file.name} {len(content)}\n".encode())
-        digest.update(content)
-    return digest.hexdigest()[:_DIGEST_DIGITS]
 
 
 def _headers(suffix: str, caching: str) -> list[Mapping[str, Any]]:

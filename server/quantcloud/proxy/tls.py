@@ -8,7 +8,7 @@ import asyncio
 import base64
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,38 +31,30 @@ def listener(tls: Certificates, folder: Path) -> Mapping[str, Any]:
     """Return the transport of connections from clients."""
     if tls.cert is None:
         return _RAW
-    return _transport(
-        f"{_API}.tls.v3.DownstreamTlsContext",
-        _common("server", tls, folder, ("h2", "http/1.1")),
-        require_client_certificate=tls.ca is not None,
-    )
+    common = _common("server", tls, folder, "h2", "http/1.1")
+    return _tls("Downstream", common, require_client_certificate=tls.ca is not None)
 
 
 def upstream(tls: Certificates, folder: Path) -> Mapping[str, Any]:
     """Return the transport of connections to servers."""
     if tls.ca is None:
         return _RAW
-    return _transport(
-        f"{_API}.tls.v3.UpstreamTlsContext",
-        _common("upstream", tls, folder, ("h2",)),
-        # The server's certificate must name the host by which Envoy reaches it.
-        auto_host_sni=True,
-        auto_sni_san_validation=True,
-    )
+    common = _common("upstream", tls, folder, "h2")
+    # The server's certificate must name the host by which Envoy reaches it.
+    return _tls("Upstream", common, auto_host_sni=True, auto_sni_san_validation=True)
 
 
-def _transport(kind: str, common: Mapping[str, Any], **more: object) -> Mapping[str, Any]:
+def _tls(side: str, common: Mapping[str, Any], **more: bool) -> Mapping[str, Any]:
+    kind = f"{_API}.tls.v3.{side}TlsContext"
     return {
         "name": "envoy.transport_sockets.tls",
         "typed_config": {"@type": kind, "common_tls_context": common, **more},
     }
 
 
-def _common(
-    name: str, tls: Certificates, folder: Path, protocols: Iterable[str]
-) -> Mapping[str, Any]:
+def _common(name: str, tls: Certificates, folder: Path, *protocols: str) -> Mapping[str, Any]:
     common: dict[str, Any] = {
-        "alpn_protocols": [*protocols],
+        "alpn_protocols": protocols,
         "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
     }
     if tls.cert is not None:

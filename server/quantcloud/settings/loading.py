@@ -5,6 +5,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from enum import StrEnum
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,7 +20,7 @@ from quantcloud.environment import (
     nearest,
     unknown_variables,
 )
-from quantcloud.settings.fields import Settings
+from quantcloud.settings.fields import SECTIONS, Settings
 from quantcloud.settings.tiers import changed_limits
 
 _MASK = "********"
@@ -88,11 +89,11 @@ def shown(settings: Settings, options: Mapping[str, Any]) -> list[Shown]:
     return [
         Shown(
             variable(name),
-            _extra(name)["section"],
+            section(name),
             _text(name, getattr(settings, name)),
             _source(name, given, file),
             default_text(name),
-            (Settings.model_fields[name].description or "").replace("`", ""),
+            meaning(name).replace("`", ""),
         )
         for name in Settings.model_fields
     ]
@@ -103,13 +104,15 @@ def default_text(name: str) -> str:
     return _text(name, Settings.model_fields[name].default)
 
 
+def meaning(name: str) -> str:
+    """Return what a setting means, as Markdown on one line."""
+    return " ".join((Settings.model_fields[name].description or "").split())
+
+
 def section(name: str) -> str:
     """Return the heading under which a setting stands."""
-    return _extra(name)["section"]
-
-
-def _extra(name: str) -> dict[str, Any]:
-    return cast("dict[str, Any]", Settings.model_fields[name].json_schema_extra)
+    before = takewhile(lambda each: each != name, Settings.model_fields)
+    return [SECTIONS[each] for each in (*before, name) if each in SECTIONS][-1]
 
 
 def _source(name: str, options: set[str], file: Mapping[str, Any]) -> Source:
@@ -122,9 +125,9 @@ def _source(name: str, options: set[str], file: Mapping[str, Any]) -> Source:
 
 def _text(name: str, value: Any) -> str:
     """Return a setting's value for people."""
-    stated = _extra(name)["is"]
-    if stated is not None and value == Settings.model_fields[name].default:
-        return str(stated).replace("`", "")
+    field = Settings.model_fields[name]
+    if field.json_schema_extra and value == field.default:
+        return str(cast("dict[str, str]", field.json_schema_extra)["is"]).replace("`", "")
     if isinstance(value, SecretStr):
         return _MASK
     if isinstance(value, Mapping):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from enum import Enum, auto
 from typing import Any
 
-import asyncpg  # pyright: ignore[reportMissingTypeStubs]  # untyped
+import asyncpg
 from sqlalchemy import bindparam, func, select
 
 from quantcloud.domain.errors import Unavailable

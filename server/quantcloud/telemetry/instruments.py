@@ -84,6 +84,8 @@ class _Instrument(Collector, Generic[Child]):
 class Counter(_Instrument[Number]):
     """Counts what only grows."""
 
+    _family: type[CounterMetricFamily | GaugeMetricFamily] = CounterMetricFamily
+
     def __init__(self, name: str, text: str, labels: Sequence[str]) -> None:
         super().__init__(name, text, labels, Number)
 
@@ -92,23 +94,16 @@ class Counter(_Instrument[Number]):
         self.labels().inc(amount)
 
     def collect(self) -> Iterable[Metric]:
-        family = CounterMetricFamily(self._name, self._text, labels=self._labels)
+        family = self._family(self._name, self._text, labels=self._labels)
         for values, child in self._sorted():
             family.add_metric(values, child.value)
         yield family
 
 
-class UpDownCounter(_Instrument[Number]):
+class UpDownCounter(Counter):
     """Counts what there is."""
 
-    def __init__(self, name: str, text: str, labels: Sequence[str]) -> None:
-        super().__init__(name, text, labels, Number)
-
-    def collect(self) -> Iterable[Metric]:
-        family = GaugeMetricFamily(self._name, self._text, labels=self._labels)
-        for values, child in self._sorted():
-            family.add_metric(values, child.value)
-        yield family
+    _family = GaugeMetricFamily
 
 
 class Histogram(_Instrument[Observations]):

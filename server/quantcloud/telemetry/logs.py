@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any, TextIO
 
 import structlog
@@ -47,26 +47,21 @@ def json_line(event: str, logger: str, fields: Fields, at: float) -> str:
 
 
 def _event(event: str, logger: str, fields: Fields, at: float) -> dict[str, object]:
-    seconds, rest = divmod(at, 1)
-    when = f"{_second(seconds)}.{int(rest * 1_000_000):06}Z"
+    when = datetime.fromtimestamp(at, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
     return {**fields, "event": event, "logger": logger, "level": "info", "timestamp": when}
-
-
-@lru_cache(1)
-def _second(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 class Handler(logging.StreamHandler[TextIO]):
     """Writes to a stream. What `add` adds is written by `write`, and before the next record."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, render: Callable[[dict[str, object]], str]) -> None:
         super().__init__(stream)
+        self._render = render
         self._lines: list[str] = []
 
-    def add(self, line: str) -> None:
-        """Add a line to the next `write`."""
-        self._lines.append(line)
+    def add(self, event: dict[str, object]) -> None:
+        """Add an event to the next `write`."""
+        self._lines.append(self._render(event))
 
     def write(self) -> None:
         """Write all lines at once: a write takes as long as to encode several lines."""
@@ -85,7 +80,6 @@ class Handler(logging.StreamHandler[TextIO]):
 is_on = False
 """Whether `info` writes."""
 _handler: Handler | None = None
-_render: Callable[[dict[str, object]], str] = _encode
 
 
 def info(event: str, logger: str, fields: Fields, at: float) -> None:
@@ -94,7 +88,7 @@ def info(event: str, logger: str, fields: Fields, at: float) -> None:
     Call it from what `later` does. `at` is when it happened, by `time.time`.
     """
     if is_on and _handler is not None:
-        _handler.add(_render(_event(event, logger, fields, at)))
+        _handler.add(_event(event, logger, fields, at))
 
 
 def _mask(_logger: Any, _method: str, line: Any) -> str:
@@ -121,6 +115,7 @@ def configure(level: str) -> None:
 
     Raises `ValueError` for an unknown level.
     """
+    global is_on, _handler  # set once for the process
     if level.lower() not in _LEVELS:
         raise ValueError(f"log level {level!r} is unknown; levels are {', '.join(_LEVELS)}")
     on_terminal = sys.stderr.isatty()
@@ -148,7 +143,9 @@ def configure(level: str) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    handler = Handler(sys.stderr)
+    handler = Handler(
+        sys.stderr, (lambda event: console(None, "info", event)) if on_terminal else _encode
+    )
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -162,18 +159,8 @@ def configure(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    _start_info(
-        handler,
-        on=level.lower() in {"debug", "info"},
-        render=(lambda event: console(None, "info", event)) if on_terminal else _encode,
-    )
+    is_on, _handler = level.lower() in {"debug", "info"}, handler
+    later.after(handler.write)
     handler.addFilter(_is_no_callers_header)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
-
-
-def _start_info(handler: Handler, *, on: bool, render: Callable[[dict[str, object]], str]) -> None:
-    """Set what `info` does."""
-    global _handler, _render, is_on  # set once for the process, as logging is
-    is_on, _handler, _render = on, handler, render
-    later.after(handler.write)

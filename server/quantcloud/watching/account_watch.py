@@ -27,13 +27,13 @@ class AccountWatch:
 
     async def updates(self, after_cursor: int | None) -> AsyncGenerator[AccountUpdate]:
         """See `EventFeed.watch_account`."""
-        subscription, keepalives = self._subscription, self._sources.keepalives
-        self._sources.by_account.add(self._account_id, subscription)
+        subscription, sources = self._subscription, self._sources
+        sources.by_account.add(self._account_id, subscription)
         try:
             await self._begin(after_cursor)
             if after_cursor is None:
                 yield AccountUpdate(self._cursor)
-            keepalives.restart(subscription)
+            sources.delay_checkpoint(subscription)
             while True:
                 while not (self._behind or subscription.has_news):
                     await subscription.sleep()
@@ -46,7 +46,7 @@ class AccountWatch:
                         group.append(await self._placed(event, last_of[event.job.id]))
                     if group and (event is fresh[-1] or len(group) == LARGEST_GROUP):
                         yield AccountUpdate(self._cursor, group)
-                        keepalives.restart(subscription)
+                        sources.delay_checkpoint(subscription)
                         group = []
                 self._cursor = max(self._cursor, cursor)
                 # Free their memory: the next ones may be hours away.
@@ -56,10 +56,10 @@ class AccountWatch:
                     self._cursor = max(self._cursor, subscription.passed)
                 if subscription.checkpoint_due:
                     yield AccountUpdate(self._cursor)
-                    keepalives.restart(subscription)
+                    sources.delay_checkpoint(subscription)
         finally:
-            self._sources.by_account.forget(self._account_id, subscription)
-            keepalives.forget(subscription)
+            sources.by_account.forget(self._account_id, subscription)
+            sources.checkpoints.stop(subscription)
 
     async def _begin(self, after_cursor: int | None) -> None:
         latest = await self._sources.log.latest_cursor(self._account_id)

@@ -8,13 +8,13 @@ So its memory is bounded, and a slow reader blocks no other.
 from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from quantcloud.aio.timers import Timers
 from quantcloud.domain.errors import Unavailable
 from quantcloud.domain.event_filter import EVERYTHING, EventFilter
 from quantcloud.domain.job import JobEvent
 from quantcloud.domain.news import News
 from quantcloud.watching.account_watch import AccountWatch
 from quantcloud.watching.job_watch import JobWatch
-from quantcloud.watching.keepalive import Keepalives
 from quantcloud.watching.queues import QueueMonitor
 from quantcloud.watching.sources import EventLog, Sources
 from quantcloud.watching.subscription import Subscription, wake_in_batches
@@ -30,7 +30,8 @@ class EventFeed:
     """Publishes committed events to watchers. Use it from one event loop only."""
 
     def __init__(self, log: EventLog, queues: QueueMonitor, checkpoint_seconds: float) -> None:
-        self._sources = Sources(log, queues, Keepalives(checkpoint_seconds))
+        checkpoints = Timers(checkpoint_seconds, Subscription.ask_checkpoint)
+        self._sources = Sources(log, queues, checkpoints)
 
     @property
     def watchers(self) -> int:
@@ -90,13 +91,13 @@ class EventFeed:
         sources.by_job.add(_NO_JOB, subscription)
         try:
             while True:
-                sources.keepalives.restart(subscription)
+                sources.delay_checkpoint(subscription)
                 while not subscription.checkpoint_due:
                     await subscription.sleep()
                 yield
         finally:
             sources.by_job.forget(_NO_JOB, subscription)
-            sources.keepalives.forget(subscription)
+            sources.checkpoints.stop(subscription)
 
     def watch_job(
         self, account_id: str, job_id: str, after_sequence: int | None, *, brief: bool = False

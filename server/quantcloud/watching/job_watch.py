@@ -37,11 +37,11 @@ class JobWatch:
 
     async def updates(self, after_sequence: int | None) -> AsyncGenerator[JobUpdate]:
         """See `EventFeed.watch_job`."""
-        subscription, keepalives = self._subscription, self._sources.keepalives
-        self._sources.by_job.add(self._job_id, subscription)
+        subscription, sources = self._subscription, self._sources
+        sources.by_job.add(self._job_id, subscription)
         try:
             fresh = await (self._begin_briefly() if self._brief else self._begin(after_sequence))
-            # The keepalive starts when the watch starts.
+            # The time to a checkpoint starts when the watch starts.
             sent = True
             while True:
                 for event in fresh[-1:] if self._brief else fresh:
@@ -53,7 +53,7 @@ class JobWatch:
                 if self._ended:
                     return
                 if sent:
-                    keepalives.restart(subscription)
+                    sources.delay_checkpoint(subscription)
                 # Free its memory: the next one may be hours away.
                 fresh, event, sent = _NOTHING, None, False
                 # Inline, because a separate coroutine would take memory for every watch.
@@ -74,7 +74,7 @@ class JobWatch:
 
     def _close(self) -> None:
         self._sources.by_job.forget(self._job_id, self._subscription)
-        self._sources.keepalives.forget(self._subscription)
+        self._sources.checkpoints.stop(self._subscription)
         if self._queue is not None:
             self._sources.queues.leave(self._subscription, self._queue)
 
@@ -145,7 +145,7 @@ class JobWatch:
         if self._queue is not None:
             self._sources.queues.leave(self._subscription, self._queue)
         if queue is not None:
-            self._sources.queues.follow(self._subscription, queue, job.id)
+            self._sources.queues.follow(self._subscription, queue, self._job_id)
         self._queue = queue
 
     async def _wants_checkpoint(self) -> bool:

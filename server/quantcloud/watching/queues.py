@@ -72,12 +72,14 @@ class QueueMonitor:
 
     async def _read_changes(self, backend: str) -> None:
         """Read a queue after a pause, and again if it has changed meanwhile."""
-        while backend in self._changed and (followers := self._followers.get(backend)):
-            await asyncio.sleep(max(self._seconds, len(followers) / _NOTIFIED_PER_SECOND))
+        try:
+            while backend in self._changed and (followers := self._followers.get(backend)):
+                await asyncio.sleep(max(self._seconds, len(followers) / _NOTIFIED_PER_SECOND))
+                self._changed.discard(backend)
+                await self._read(backend)
+        finally:
             self._changed.discard(backend)
-            await self._read(backend)
-        self._changed.discard(backend)
-        del self._readers[backend]
+            del self._readers[backend]
 
     async def _read(self, backend: str) -> None:
         try:

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import field
 from typing import Protocol
 
+from quantcloud.aio.timers import Timers
 from quantcloud.domain.event_filter import EventFilter, Stretch
 from quantcloud.domain.job import JobEvent
 from quantcloud.domain.value_object import value_object
-from quantcloud.watching.keepalive import Keepalives
 from quantcloud.watching.queues import QueueMonitor
 from quantcloud.watching.recent import RecentEvents
-from quantcloud.watching.subscription import Subscriptions
+from quantcloud.watching.subscription import Subscription, Subscriptions
 
 # How many events one read of the log returns at most.
 PAGE = 256
@@ -38,7 +38,12 @@ class Sources:
 
     log: EventLog
     queues: QueueMonitor
-    keepalives: Keepalives
+    checkpoints: Timers[Subscription]
     recent: RecentEvents = field(default_factory=RecentEvents)
     by_job: Subscriptions = field(default_factory=Subscriptions)
     by_account: Subscriptions = field(default_factory=Subscriptions)
+
+    def delay_checkpoint(self, subscription: Subscription) -> None:
+        """Ask a watch that sent an update, or began, for a checkpoint only after its full time."""
+        subscription.checkpoint_due = False
+        self.checkpoints.start(subscription)

@@ -288,7 +288,7 @@ def test_a_request_arrives_as_it_was_sent(gate, http):
             "optimize_for": "quality",
             "max_cost_usd": 1,
             "min_fidelity": 0.5,
-            "options": {"seed": 1, "noise": {"readout": [0.1, None]}},
+            "options": {"seed": 1, "noise": {"readout": "x"}},
         },
     )
     assert answer.status_code == 202

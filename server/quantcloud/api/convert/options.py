@@ -2,7 +2,7 @@
 
 Envoy's transcoder silently drops a JSON key that its descriptor does not know, so a typo would
 change the run. In that descriptor `options` is therefore a Struct, in a field that the contract
-does not have (see `transcoder`), and the server refuses an unknown key and names it.
+does not have (see `.ci/transcoder.py`), and the server refuses an unknown key and names it.
 """
 
 import math

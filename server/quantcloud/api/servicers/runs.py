@@ -6,7 +6,7 @@ from contextlib import aclosing
 from typing import Final, NamedTuple, cast
 
 from google.rpc.status_pb2 import (
-    Status,  # pyright: ignore[reportMissingTypeStubs]  # typed inline
+    Status,
 )
 
 from quantcloud.api.context import IDEMPOTENCY_KEY, principal

@@ -8,7 +8,7 @@ The circuit has Aer's own jumps, not Qiskit's control flow: Aer would rewrite th
 instruction takes all classical bits, in time and memory of the square of a program's length.
 """
 
-# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownMemberType=false
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 # Qiskit has only some types.
 

@@ -1,6 +1,6 @@
 """Makes Aer's noise model."""
 
-# pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
+# pyright: reportUnknownMemberType=false
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 # Aer has no types; Qiskit has only some.
 

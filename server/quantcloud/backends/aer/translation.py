@@ -1,6 +1,6 @@
 """Makes Qiskit circuits of the gates that Aer's methods know."""
 
-# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownMemberType=false
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 # Aer has no types; Qiskit has only some.
 

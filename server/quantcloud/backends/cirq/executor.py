@@ -1,7 +1,6 @@
 """Runs circuits with Google's simulators, qsim and Cirq."""
 
-# pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
-# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownMemberType=false
 # qsim has no types; Cirq is annotated only in part.
 
 from collections.abc import Mapping, Sequence

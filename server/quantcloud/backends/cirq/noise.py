@@ -1,7 +1,6 @@
 """Makes noise as Cirq's channels."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false
 # Cirq is annotated only in part.
 
 from collections.abc import Iterator

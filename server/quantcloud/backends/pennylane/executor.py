@@ -1,7 +1,6 @@
 """Runs circuits on PennyLane's lightning.qubit."""
 
-# pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
-# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # PennyLane has no types.
 
 from collections.abc import Sequence

@@ -1,7 +1,6 @@
 """Makes PennyLane's quantum scripts. Qubit i of a program is wire i."""
 
-# pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
-# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # PennyLane has no types.
 
 from collections.abc import Callable, Collection, Sequence

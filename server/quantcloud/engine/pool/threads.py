@@ -1,6 +1,6 @@
 """Runs with several threads."""
 
-# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownMemberType=false
 # threadpoolctl has no types.
 
 import os

@@ -14,7 +14,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar, cast
 
-import asyncpg  # pyright: ignore[reportMissingTypeStubs]  # untyped
+import asyncpg
 from sqlalchemy import Connection as AlchemyConnection
 from sqlalchemy import bindparam, event, func, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, SQLAlchemyError

@@ -24,7 +24,7 @@ def revision_of_file(path: Path) -> str:
 async def revision_of_postgres(url: str) -> str:
     """Return the revision of a PostgreSQL database. Raises `StoreError`."""
     # Imported only for PostgreSQL, because it takes long.
-    import asyncpg  # noqa: PLC0415  # pyright: ignore[reportMissingTypeStubs]  # untyped
+    import asyncpg  # noqa: PLC0415
 
     driver: Any = asyncpg
     try:

@@ -7,7 +7,8 @@ On the wire it equals the contract, except for the options of a run. It differs 
 import re
 from typing import Any
 
-from google.api import annotations_pb2  # pyright: ignore[reportMissingTypeStubs]  # it has none
+from comments import pool_of, services
+from google.api import annotations_pb2
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.descriptor_pb2 import (
     DescriptorProto,
@@ -15,11 +16,10 @@ from google.protobuf.descriptor_pb2 import (
     FileDescriptorProto,
     FileDescriptorSet,
 )
-from google.protobuf.descriptor_pool import DescriptorPool
 
 from quantcloud.api.json_nulls import PACKAGE, RUN_OPTIONS, TWIN_OFFSET, has_twin
 
-PATH_SUFFIX = "_from_path"
+_PATH_SUFFIX = "_from_path"
 # The type of a run's options in the contract, and for the transcoder.
 _OPTIONS = f".{RUN_OPTIONS}"
 _ANY_OPTIONS = ".google.protobuf.Struct"
@@ -42,10 +42,7 @@ def transcoder_descriptor(contract: FileDescriptorSet) -> FileDescriptorSet:
     """
     # Parsed again, because the option `google.api.http` is registered here.
     contract = FileDescriptorSet.FromString(contract.SerializeToString())
-    pool = DescriptorPool()
-    for file in contract.file:
-        pool.Add(file)
-    responses = _responses(pool, contract)
+    responses = _responses(contract)
     # Envoy reads the files in order, so a file's imports must come before it.
     derived = FileDescriptorSet(file=sorted(contract.file, key=lambda file: file.name != _STRUCT))
     for file in derived.file:
@@ -59,7 +56,7 @@ def transcoder_descriptor(contract: FileDescriptorSet) -> FileDescriptorSet:
     return derived
 
 
-def _responses(pool: DescriptorPool, contract: FileDescriptorSet) -> dict[str, Descriptor]:
+def _responses(contract: FileDescriptorSet) -> dict[str, Descriptor]:
     """Return every message of the contract that an answer may contain, by full name."""
     found: dict[str, Descriptor] = {}
 
@@ -71,11 +68,9 @@ def _responses(pool: DescriptorPool, contract: FileDescriptorSet) -> dict[str, D
                 if field.message_type is not None:
                     walk(field.message_type)
 
-    for file in contract.file:
-        if file.package == PACKAGE:
-            for service in pool.FindFileByName(file.name).services_by_name.values():
-                for method in service.methods:
-                    walk(method.output_type)
+    for service in services(contract, pool_of(contract)):
+        for method in service.methods:
+            walk(method.output_type)
     return found
 
 
@@ -89,10 +84,10 @@ def _rename_path_fields(file: FileDescriptorProto) -> None:
                 continue
             path: str = getattr(rule, verb)
             names = set(_VARIABLE.findall(path))
-            setattr(rule, verb, _VARIABLE.sub(rf"{{\1{PATH_SUFFIX}}}", path))
+            setattr(rule, verb, _VARIABLE.sub(rf"{{\1{_PATH_SUFFIX}}}", path))
             for field in messages[method.input_type].field:
                 if field.name in names:
-                    field.name += PATH_SUFFIX
+                    field.name += _PATH_SUFFIX
                 elif verb == "get":
                     _refuse_twice(messages[method.input_type], field)
 
