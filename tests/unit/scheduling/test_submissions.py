@@ -70,7 +70,7 @@ async def test_a_job_whose_transaction_fails_is_not_run(served: Served, monkeypa
 
 async def test_news_are_wanted_if_they_concern_a_run_or_a_job_that_waits(served: Served):
     def wanted(status: JobStatus, job_id: str = "elsewhere") -> bool:
-        return served.store.wants(News(job_id, "alice", status, None))
+        return served.store._writer.wants(News(job_id, "alice", status, None))
 
     served.stop_listening()
     # The first claim, at the start, ends before the second of these.

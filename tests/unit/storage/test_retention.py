@@ -94,6 +94,19 @@ async def test_history_in_one_row_is_removed_too(store):
     assert await logged(store, "alice", events[-2].cursor) == events[-1:]
 
 
+async def test_a_removed_row_counts_with_its_last_event(store):
+    await store.accounts.ensure("alice", at=T0)
+    job = new_job()
+    waiting = NewJob(job, QASM, ANALYSIS, routed())
+    (events,) = await store.jobs.create_all([waiting], max_waiting=None)
+    await store.jobs.cancel("alice", job.id, at(1))
+    assert await store.retention.remove(at(50)) == 1
+    with pytest.raises(OutOfRange, match="no longer kept"):
+        await logged(store, "alice", events[-2].cursor)
+    (cancelled,) = await logged(store, "alice", events[-1].cursor)
+    assert cancelled.sequence == 5
+
+
 async def ran_inline(store, times: Sequence[float], **fields) -> list[str]:
     """Create jobs that ran inline and ended at `times`; return their ids."""
     await store.accounts.ensure("alice", at=T0)
