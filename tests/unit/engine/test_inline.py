@@ -130,7 +130,7 @@ def test_the_serving_process_does_not_load_stim():
 def test_a_run_that_fails_raises_an_error_of_engines(caplog):
     engine = InlineEngine(installed_backends())
     with pytest.raises(ExecutionFailed):
-        engine.run(execution(BELL, method="abacus"))
+        engine.run(execution(HEADER + "qreg q[1]; abacus q[0];"))
     assert "could not run in the serving process" in caplog.text
     with pytest.raises(ExecutionFailed):
         InlineEngine({}).run(execution(BELL))
