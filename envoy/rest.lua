@@ -4,9 +4,9 @@
 -- Valid gRPC and gRPC-Web calls pass unchanged.
 
 local callers = dofile(FOLDER .. "/callers.lua")
+local calls = dofile(FOLDER .. "/calls.lua")
 local check_body = dofile(FOLDER .. "/check_body.lua")
 local errors = dofile(FOLDER .. "/errors.lua")
-local find_call = dofile(FOLDER .. "/calls.lua")
 local instead = dofile(FOLDER .. "/instead.lua")
 local notes = dofile(FOLDER .. "/notes.lua")
 local text = dofile(FOLDER .. "/text.lua")
@@ -242,7 +242,7 @@ local function check_request(handle, path)
   if not at and not WITH_BODY[method] and method ~= "HEAD" then
     return
   end
-  local call = find_call(method == "HEAD" and "GET" or method, path:sub(1, (at or 0) - 1))
+  local call = calls.find(method == "HEAD" and "GET" or method, path:sub(1, (at or 0) - 1))
   local query = at and path:sub(at + 1)
   if not call then
     return
@@ -300,6 +300,9 @@ function envoy_on_request(handle)
     notes.set(handle, "studio", true)
     masked = masked:sub(#STUDIO + 1)
     handle:headers():replace(":path", masked)
+  end
+  if allow == "contract" then
+    allow = calls.methods((masked:gsub("?.*", ""):gsub("^" .. STUDIO .. "/", "/")))
   end
   local kib = handle:filterContext():get("max_header_kib")
   if too_large(handle:headers(), kib) then

@@ -33,7 +33,7 @@ from quantcloud.endpoints import Endpoints, bracketed, sign_in_link
 from quantcloud.engine.start import Started, start_engine
 from quantcloud.private import keep_private
 from quantcloud.proxy.admin import private_socket
-from quantcloud.proxy.process import EnvoyProcess, envoy_settings
+from quantcloud.proxy.process import EnvoyProcess, Upstream
 from quantcloud.routing.cost_model import CostModel
 from quantcloud.scheduling.housekeeping import Housekeeping
 from quantcloud.scheduling.lease_keeper import LeaseKeeper
@@ -243,18 +243,14 @@ class Application:
         )
 
     def _inside_socket(self) -> Path | None:
-        """Return the socket by which our own Envoy reaches a gRPC port that has TLS."""
-        settings = self._settings
-        if settings.grpc_tls_cert is None or not settings.envoy:
+        """Return the socket by which our own Envoy reaches the server, faster than by TCP."""
+        if not self._settings.envoy:
             return None
-        return self._parts.enter_context(private_socket(settings.data_dir, "grpc.socket"))
+        return self._parts.enter_context(private_socket(self._settings.data_dir, "grpc.socket"))
 
     async def _start_envoy(self, grpc_port: int, inside: Path | None) -> str:
         settings = self._settings
-        secret = self._proxy_secret or ""
-        envoy = EnvoyProcess(
-            envoy_settings(settings, secret, grpc_port=grpc_port, grpc_socket=inside)
-        )
+        envoy = EnvoyProcess(settings, Upstream(self._proxy_secret or "", grpc_port, inside))
         await envoy.start()
         self._parts.push_async_callback(envoy.stop)
         code = self._codes.issue(OPERATOR) if settings.console else None

@@ -16,7 +16,7 @@ from quantcloud.endpoints import Endpoints
 from quantcloud.engine.base import EngineError
 from quantcloud.process import allow_open_files, notify_service_manager, tune_garbage_collection
 from quantcloud.proxy.admin import drain, private_socket, prometheus
-from quantcloud.proxy.process import EnvoyError, EnvoyProcess, envoy_settings
+from quantcloud.proxy.process import EnvoyError, EnvoyProcess, Upstream
 from quantcloud.settings import Settings, forget_environment
 from quantcloud.storage import DataDirLockedError, StoreError
 from quantcloud.telemetry import logs
@@ -60,7 +60,7 @@ async def _front(settings: Settings, servers: Sequence[str]) -> None:
         )
     secret = given.get_secret_value() if given else secrets.token_urlsafe(32)
     with private_socket(settings.data_dir, "envoy.admin") as admin:
-        envoy = EnvoyProcess(envoy_settings(settings, secret, servers=servers, admin_socket=admin))
+        envoy = EnvoyProcess(settings, Upstream(secret, addresses=servers), admin)
         await envoy.start()
         listener = AdminListener(dict, metrics=lambda: prometheus(admin))
         try:

@@ -44,8 +44,6 @@ _CLIENT_HEADER = "x-forwarded-for"
 _REQUEST_ID = "x-request-id"
 # Where Envoy keeps the request id of a client, for which it puts its own.
 _CLIENTS_REQUEST_ID = "x-client-request-id"
-# Without these headers, `AccessControl.origin` needs no other header.
-ORIGIN_HEADERS = frozenset({PROXY_SECRET_HEADER, _REQUEST_ID})
 _MAXIMUM_REQUEST_ID_LENGTH = 128
 HEALTH = "/thequantcloud.v1.StatusService/GetHealth"
 # Clients that cannot stream ask for their job again and again. See `AccessControl.take_turn`.
@@ -103,7 +101,7 @@ class AccessControl:
         self._rules = {path: access_rule(method) for path, method in contract.items()}
         self._of_circuits = {path for path, method in contract.items() if method.client_streaming}
 
-    async def admit(self, path: str, caller: Caller) -> None:
+    async def admit(self, path: str, caller: Caller, headers: Mapping[str, str]) -> None:
         """Authenticate and count a call according to its RPC's rule. Refuse an RPC without a rule.
 
         Sets the caller's principal and allowance. Raises `Unauthenticated`, `PermissionDenied` or
@@ -112,7 +110,7 @@ class AccessControl:
         if path.startswith(HEALTH_SERVICE):
             return  # monitors ask for it, so it has no limit
         rule = self._rules.get(path, access_pb2.Access.unspecified)
-        if tickets.HEADER in caller.headers and rule != access_pb2.Access.ticket:
+        if tickets.HEADER in headers and rule != access_pb2.Access.ticket:
             raise Unauthenticated(
                 "ticket: opens only the watch that it is for; send 'Authorization: Bearer <JWT>' "
                 "or 'X-API-Key: qc_live_...' here",
@@ -123,7 +121,7 @@ class AccessControl:
             return
         if rule == access_pb2.Access.unspecified:
             raise PermissionDenied("no caller may use this RPC")
-        principal = await self._authenticate(caller)
+        principal = await self._authenticate(caller, headers)
         if path == _MAY_WAIT:
             caller.allowance = await self._limits.account(principal.account)
         else:
@@ -135,10 +133,10 @@ class AccessControl:
             )
         caller.principal = principal
 
-    async def _authenticate(self, caller: Caller) -> Principal:
+    async def _authenticate(self, caller: Caller, headers: Mapping[str, str]) -> Principal:
         """Return the principal. Counts failed logins of the caller's address."""
         try:
-            return await self._authenticator.authenticate(caller.headers)
+            return await self._authenticator.authenticate(headers)
         except Unauthenticated as error:
             if error.reason != "CREDENTIALS_MISSING":
                 audit.record("login_failed", reason=error.reason, **self.origin(caller))
@@ -151,7 +149,7 @@ class AccessControl:
         Entering the returned context waits for a free upload slot; leaving it frees the slot.
         Raises `Unauthenticated` or `RateLimited`. Entering raises `TooManyStreams`.
         """
-        principal = await self._authenticate(caller)
+        principal = await self._authenticate(caller, headers_of(caller.context))
         return self._streams.uploads.hold(principal.account_id)
 
     async def count(self, caller: Caller, principal: Principal) -> None:
@@ -177,7 +175,7 @@ class AccessControl:
             principal, request.id, refused
         ):
             raise _refusal(principal, refused)
-        with self._streams.watch(principal.account_id):
+        with self._streams.watches.taken(principal.account_id):
             allowance = await self._turns.wait(principal.account_id, refused, take)
         caller.allowance = allowance
         if not allowance.granted:
@@ -198,18 +196,19 @@ class AccessControl:
         Raises `TooManyStreams`.
         """
         if caller.principal is not None and path not in self._of_circuits:
-            self._streams.open_watch(caller.principal.account_id)
+            # Not `taken`, which takes a kilobyte per watch.
+            self._streams.watches.take(caller.principal.account_id)
             return self._end_watch
         held = ExitStack()
         if caller.principal is None:
             held.enter_context(self._streams.anonymous(self._address(caller)))
         else:
-            held.enter_context(self._streams.circuits(caller.principal.account_id))
+            held.enter_context(self._streams.circuits.taken(caller.principal.account_id))
         return lambda _: held.close()
 
     def _close_watch(self, caller: Caller) -> None:
         if caller.principal is not None:
-            self._streams.close_watch(caller.principal.account_id)
+            self._streams.watches.release(caller.principal.account_id)
 
     def owner(self, caller: Caller) -> Hashable:
         """Return the owner of a call's request: the account, or the address without one."""
@@ -237,7 +236,7 @@ class AccessControl:
         """
         if caller.origin is not None:
             return caller.origin
-        headers = caller.headers
+        headers = headers_of(caller.context)
         if self._is_from_envoy(headers):
             # Envoy puts the client first. In its own calls, it appends its own address.
             peer = headers.get(_CLIENT_HEADER, "").partition(",")[0]

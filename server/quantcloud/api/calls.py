@@ -18,8 +18,6 @@ from quantcloud.api.session import Rules, Session
 Request = TypeVar("Request", bound=Message)
 Servicer = TypeVar("Servicer")
 Parser = Callable[[bytes], Request]
-# The header of a stream that a HEAD request asked for. Envoy's Lua filter sets it.
-_ONLY_HEADERS = "x-only-headers"
 
 
 @dataclass
@@ -55,7 +53,6 @@ class ServerStream(_Call[Request, Callable[[Request, Context], AsyncGenerator[Me
         """Answer a call."""
         async with Session(self.path, context, self.rules) as session:
             await session.admit()
-            only_headers = _ONLY_HEADERS in session.headers
             session.count_stream()
             request = await session.request(self.parse)
             answers = self.servicer(request, context)
@@ -64,7 +61,7 @@ class ServerStream(_Call[Request, Callable[[Request, Context], AsyncGenerator[Me
             # Not `aclosing`, which takes 0.2 KiB per stream. There may be very many.
             try:
                 async for message in answers:
-                    if only_headers:
+                    if session.only_headers:
                         await session.send_headers(now=True)
                         break
                     data = await self._encoded(message)

@@ -1,28 +1,39 @@
 """The caller of the current call."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from contextvars import ContextVar
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import grpc.aio
 
 from quantcloud.auth.principal import Principal
 from quantcloud.auth.rate_limits import RateAllowance
+from quantcloud.auth.tickets import LAST_EVENT_ID
 
 # The stubs declare it as generic, but the class is not. Calls read and write bytes.
 Context: TypeAlias = "grpc.aio.ServicerContext[bytes, bytes]"
 
-_NO_HEADERS: Mapping[str, str] = {}
+IDEMPOTENCY_KEY: Final = "idempotency-key"
+# Envoy's transcoder sets this header on a call that came over REST.
+_REST_PATH: Final = "x-envoy-original-path"
+# The header of a stream that a HEAD request asked for. Envoy's Lua filter sets it.
+_ONLY_HEADERS: Final = "x-only-headers"
 
 
 class Caller:
-    """Who makes a call. `principal` is None without credentials; `allowance` is None without an
-    account or without a limit. `job_id` is the job of the call, if it has just one.
-    `origin` is what `AccessControl.origin` found. `at_end` tells that the stream's next message is
-    its last.
+    """Who makes a call, and what the call's headers say.
+
+    `principal` is None without credentials; `allowance` is None without an account or without a
+    limit. `job_id` is the job of the call, if it has just one. `origin` is what
+    `AccessControl.origin` found. `at_end` tells that the stream's next message is its last.
+
+    It holds no headers, because a call may last for hours: `headers_of` asks gRPC for them.
     """
 
-    __slots__ = ("_headers", "allowance", "at_end", "context", "job_id", "origin", "principal")
+    __slots__ = (
+        "allowance", "at_end", "context", "idempotency_keys", "job_id", "last_event_id",
+        "only_headers", "origin", "over_rest", "principal",
+    )  # fmt: skip
 
     def __init__(self, context: Context, principal: Principal | None = None) -> None:
         self.context = context
@@ -31,21 +42,21 @@ class Caller:
         self.job_id: str | None = None
         self.at_end = False
         self.origin: dict[str, str] | None = None
-        self._headers: Mapping[str, str] | None = None
+        self.last_event_id: str | None = None
+        self.over_rest = self.only_headers = False
+        self.idempotency_keys: frozenset[str] = frozenset()
+        """The different values of the header."""
 
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """The call's text headers by their lower-case names. None are left after `free_headers`."""
-        if self._headers is None:
-            self._headers = headers_of(self.context)
-        return self._headers
-
-    def free_headers(self, needed: Container[str]) -> None:
-        """Free the memory of `headers`. They are read again only if one of them is `needed`.
-
-        A servicer runs after this: it uses `headers_of`.
-        """
-        self._headers = None if any(name in needed for name in self.headers) else _NO_HEADERS
+    def read(self, headers: Mapping[str, str]) -> None:
+        """Keep what the headers say that the call needs later."""
+        self.last_event_id = headers.get(LAST_EVENT_ID)
+        self.over_rest = _REST_PATH in headers
+        self.only_headers = _ONLY_HEADERS in headers
+        if IDEMPOTENCY_KEY in headers:
+            metadata = self.context.invocation_metadata() or ()
+            self.idempotency_keys = frozenset(
+                str(value) for name, value in metadata if name == IDEMPOTENCY_KEY
+            )
 
 
 current: ContextVar[Caller] = ContextVar("current")

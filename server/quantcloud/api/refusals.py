@@ -15,7 +15,7 @@ from google.api import annotations_pb2  # pyright: ignore[reportMissingTypeStubs
 from google.protobuf.empty_pb2 import Empty
 
 from quantcloud.api.access import methods
-from quantcloud.api.context import Context
+from quantcloud.api.context import Context, headers_of
 from quantcloud.api.errors import Refusal, http_status, json_body
 from quantcloud.api.session import Rules, Session
 
@@ -36,9 +36,10 @@ def handler(rules: Rules) -> "grpc.RpcMethodHandler[bytes, bytes]":
     async def answer(_: object, context: Context) -> None:
         session = Session(PATH, context, rules)
         await access.check_envoy(context)
+        headers = headers_of(context)
         body, status = b"", ()
         try:
-            await access.admit(_rpc(routes, session.headers), session)
+            await access.admit(_rpc(routes, headers), session, headers)
             await access.take_turn(session, _NO_REQUEST)
         except Exception as error:  # noqa: BLE001  # every error becomes an answer
             refusal = session.refusal(error)

@@ -6,10 +6,10 @@ from typing import Any
 import grpc
 import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
 from quantcloud.api.access import CONTRACT, AccessControl
-from quantcloud.api.interceptor import CallInterceptor
+from quantcloud.api.handlers import CallHandlers
 from quantcloud.api.servicers.accounts import AccountServicer, ApiKeyServicer
 from quantcloud.api.servicers.circuits import CircuitServicer
 from quantcloud.api.servicers.health import HealthServicer
@@ -79,20 +79,6 @@ class UseCases:
     jobs: JobUseCases
 
 
-class _AnyMethod:
-    """Adds services to a server as generic handlers, without registered methods.
-
-    For each registered method, gRPC would wait for calls separately. After each call, it would
-    start to wait on all of them again.
-    """
-
-    def __init__(self, server: grpc.aio.Server) -> None:
-        self.add_generic_rpc_handlers = server.add_generic_rpc_handlers
-
-    def add_registered_method_handlers(self, service: str, handlers: object) -> None:
-        """Do nothing, so that no method is registered."""
-
-
 class GrpcServer:
     """The gRPC server. It accepts all bodies, headers and requests that Envoy forwards.
 
@@ -123,7 +109,6 @@ class GrpcServer:
         keepalive = round(keepalive_seconds * 1000)
         self._health = HealthServicer(("", *SERVICE_NAMES))
         self._server = grpc.aio.server(
-            interceptors=[CallInterceptor(access, recheck_seconds, request_seconds)],
             options=(
                 *_OPTIONS,
                 ("grpc.keepalive_time_ms", keepalive),
@@ -139,7 +124,7 @@ class GrpcServer:
                 ("grpc.max_metadata_size", max_header_kib * 1024 + _HEADER_ROOM_BYTES),
             ),
         )
-        server: Any = _AnyMethod(self._server)
+        server: Any = CallHandlers(access, recheck_seconds, request_seconds)
         watches = Watches(use_cases.jobs)
         status_pb2_grpc.add_StatusServiceServicer_to_server(
             StatusServicer(use_cases.platform), server
@@ -158,12 +143,15 @@ class GrpcServer:
         )
         job_pb2_grpc.add_JobServiceServicer_to_server(JobServicer(use_cases.jobs, watches), server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
-        # Reflection checks the type of the server, so it gets the real one.
-        reflection.enable_server_reflection(
-            (*SERVICE_NAMES, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name,
-             reflection.SERVICE_NAME),
-            self._server,
-        )  # fmt: skip
+        names = (
+            *SERVICE_NAMES,
+            health_pb2.DESCRIPTOR.services_by_name["Health"].full_name,
+            reflection.SERVICE_NAME,
+        )
+        reflection_pb2_grpc.add_ServerReflectionServicer_to_server(  # pyright: ignore[reportUnknownMemberType]
+            reflection.aio.ReflectionServicer(names), server
+        )
+        self._server.add_generic_rpc_handlers((server,))
 
     async def start(
         self,

@@ -13,8 +13,8 @@ import structlog
 from google.protobuf.message import Message
 
 from quantcloud.aio.deadlines import Deadlines
-from quantcloud.api.access import HEALTH, HEALTH_SERVICE, ORIGIN_HEADERS, AccessControl
-from quantcloud.api.context import Caller, Context, current
+from quantcloud.api.access import HEALTH, HEALTH_SERVICE, AccessControl
+from quantcloud.api.context import Caller, Context, current, headers_of
 from quantcloud.api.convert.limits import check
 from quantcloud.api.convert.values import lower_ids
 from quantcloud.api.errors import (
@@ -32,10 +32,6 @@ from quantcloud.telemetry import audit, calls, logs, metrics, tracing
 from quantcloud.telemetry.calls import EndedCall
 from thequantcloud.v1 import job_pb2
 
-# Envoy's transcoder sets this header on a call that came over REST.
-_REST_PATH = "x-envoy-original-path"
-# The headers that matter at the end of a stream.
-_LATE_HEADERS = ORIGIN_HEADERS | {_REST_PATH}
 # How long a client may take to read the last message of its stream.
 _LAST_EVENT_SECONDS = 1.0
 
@@ -92,7 +88,7 @@ class Session(Caller):
         current.set(self)
         metrics.RPCS_STARTED.labels(self._path).inc()
         if tracing.is_on and not self._path.startswith(_PROBES):
-            self._span = tracing.begin_call(self._path, self.headers)
+            self._span = tracing.begin_call(self._path, headers_of(self.context))
         return self
 
     async def __aexit__(
@@ -118,7 +114,9 @@ class Session(Caller):
     async def admit(self) -> None:
         """Admit the call. Raises the errors of `AccessControl.admit`."""
         began = time.time_ns()
-        await self._rules.access.admit(self._path, self)
+        headers = headers_of(self.context)
+        self.read(headers)
+        await self._rules.access.admit(self._path, self, headers)
         self._checked = time.monotonic()
         if self._span is not None:
             tracing.note("admit", self._span, began)
@@ -127,8 +125,6 @@ class Session(Caller):
         """Count the call as an open stream until it ends. Raises `TooManyStreams`."""
         self._release = self._rules.access.count_stream(self._path, self)
         metrics.OPEN_STREAMS.labels(self._path).inc()
-        # The stream may last for hours.
-        self.free_headers(_LATE_HEADERS)
 
     async def request(self, parse: Callable[[bytes], Request]) -> Request:
         """Return the only request of a call, parsed and within its limits.
@@ -225,7 +221,7 @@ class Session(Caller):
         refusal = self.refusal(error)
         error.__traceback__ = None
         self._ended(refusal.code)
-        if self._sent and _REST_PATH in self.headers:
+        if self._sent and self.over_rest:
             # Once server-sent events have begun, REST clients cannot see the call's status.
             with suppress(TimeoutError):
                 async with asyncio.timeout(_LAST_EVENT_SECONDS):

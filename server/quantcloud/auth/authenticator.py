@@ -2,45 +2,20 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from quantcloud.auth import api_keys, tickets
 from quantcloud.auth.jwt import JwtVerifier, TokenClaims
 from quantcloud.auth.principal import Credential, Principal
 from quantcloud.auth.tickets import Tickets
-from quantcloud.domain.account import Account, ApiKey, Tier
+from quantcloud.domain.account import Account, ApiKey
 from quantcloud.domain.errors import Unauthenticated
+from quantcloud.storage.accounts import Accounts
+from quantcloud.storage.api_keys import ApiKeys
 from quantcloud.telemetry import audit
 
 _TOUCH_EVERY = timedelta(minutes=1)
 _MAXIMUM_REMEMBERED = 10_000
 _BEARER = "bearer "
-
-
-class AccountDirectory(Protocol):
-    """The stored accounts."""
-
-    async def get(self, account_id: str) -> Account | None: ...
-
-    async def ensure(
-        self,
-        account_id: str,
-        *,
-        email: str | None,
-        name: str | None,
-        at: datetime,
-        tier: Tier | None = None,
-    ) -> Account: ...
-
-
-class ApiKeyDirectory(Protocol):
-    """The stored API keys."""
-
-    async def find(self, digest: bytes) -> tuple[ApiKey, Account] | None: ...
-
-    async def get(self, key_id: str) -> tuple[ApiKey, Account] | None: ...
-
-    async def touch(self, used: Mapping[str, datetime]) -> None: ...
 
 
 class Authenticator:
@@ -53,8 +28,8 @@ class Authenticator:
     def __init__(
         self,
         verifier: JwtVerifier,
-        accounts: AccountDirectory,
-        keys: ApiKeyDirectory,
+        accounts: Accounts,
+        keys: ApiKeys,
         tickets: Tickets,
         clock: Callable[[], datetime],
     ) -> None:

@@ -1,9 +1,9 @@
-"""Concurrency limits: how many slots each owner may hold at once. Others wait for one."""
+"""Concurrency limits: how many slots each owner may hold at once."""
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Hashable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Generator, Hashable
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Final
 
 from quantcloud.domain.errors import TooManyStreams
@@ -11,18 +11,52 @@ from quantcloud.domain.errors import TooManyStreams
 WAIT_SECONDS: Final = 5.0
 
 
-class ConcurrencyLimits:
+class Slots:
     """Gives each owner up to `limit` slots. Use it from one event loop only.
 
-    Others wait in order of arrival, for at most `seconds`. `what` names in the error what there
-    are too many of.
+    `what` names in the error what there are too many of.
     """
 
-    def __init__(self, limit: int, what: str, seconds: float = WAIT_SECONDS) -> None:
+    def __init__(self, limit: int, what: str) -> None:
         self._limit = limit
         self._what = what
-        self._seconds = seconds
         self._held: dict[Hashable, int] = {}
+
+    @contextmanager
+    def taken(self, owner: Hashable) -> Generator[None]:
+        """Hold a slot within the context. Raises `TooManyStreams`."""
+        self.take(owner)
+        try:
+            yield
+        finally:
+            self.release(owner)
+
+    def take(self, owner: Hashable) -> None:
+        """Acquire a slot. Raises `TooManyStreams` if none is free."""
+        if not self.try_acquire(owner):
+            raise TooManyStreams(self._what, self._limit)
+
+    def try_acquire(self, owner: Hashable) -> bool:
+        """Acquire a slot if one is free. Return whether it was acquired."""
+        held = self._held.get(owner, 0)
+        if held >= self._limit:
+            return False
+        self._held[owner] = held + 1
+        return True
+
+    def release(self, owner: Hashable) -> None:
+        """Free a slot."""
+        left = self._held.pop(owner) - 1
+        if left:
+            self._held[owner] = left
+
+
+class ConcurrencyLimits(Slots):
+    """Slots for which others wait, in order of arrival, for at most `seconds`."""
+
+    def __init__(self, limit: int, what: str, seconds: float = WAIT_SECONDS) -> None:
+        super().__init__(limit, what)
+        self._seconds = seconds
         self._waiting: dict[Hashable, deque[asyncio.Future[None]]] = {}
 
     @asynccontextmanager
@@ -34,14 +68,6 @@ class ConcurrencyLimits:
             yield
         finally:
             self.release(owner)
-
-    def try_acquire(self, owner: Hashable) -> bool:
-        """Acquire a slot if one is free. Return whether it was acquired."""
-        held = self._held.get(owner, 0)
-        if held >= self._limit:
-            return False
-        self._held[owner] = held + 1
-        return True
 
     async def acquire(self, owner: Hashable) -> None:
         """Wait for a slot. Raises `TooManyStreams` if that takes too long."""
@@ -74,6 +100,4 @@ class ConcurrencyLimits:
             if not waiter.done():
                 waiter.set_result(None)
                 return
-        left = self._held.pop(owner) - 1
-        if left:
-            self._held[owner] = left
+        super().release(owner)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import jwt
 
@@ -12,6 +12,9 @@ from quantcloud.auth.secret import MINIMUM_BYTES
 from quantcloud.domain.account import Tier
 from quantcloud.domain.errors import Unauthenticated
 from quantcloud.domain.value_object import value_object
+
+if TYPE_CHECKING:
+    from quantcloud.auth.jwks import KeySet
 
 SYMMETRIC: Final = ("HS256",)
 ASYMMETRIC: Final = ("ES256", "RS256")
@@ -55,21 +58,7 @@ class Issuer:
             )
 
 
-class PublicKey(Protocol):
-    """A key that verifies signatures, and its only algorithm."""
-
-    @property
-    def algorithm(self) -> str: ...
-
-    @property
-    def key(self) -> Any: ...
-
-
-class _Keys(Protocol):
-    async def find(self, key_id: str) -> PublicKey | None: ...
-
-
-def _key_set(url: str) -> _Keys:
+def _key_set(url: str) -> "KeySet":
     # Imported here because only this needs an HTTP client, which takes long to import.
     from quantcloud.auth.jwks import KeySet  # noqa: PLC0415
 

@@ -3,11 +3,10 @@ credentials.
 """
 
 from collections.abc import Generator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import Final
 
-from quantcloud.auth.concurrency import ConcurrencyLimits
-from quantcloud.domain.errors import TooManyStreams
+from quantcloud.auth.concurrency import ConcurrencyLimits, Slots
 
 OF_CIRCUITS: Final = 20
 """How many streams of circuits an account may have open. Each watches up to 256 jobs, and may hold
@@ -43,63 +42,15 @@ class OpenStreams:
         of_address: int = OF_ADDRESS,
         of_anonymous: int = OF_ANONYMOUS,
     ) -> None:
-        self._accounts = _Count(of_account, "watches of this account")
-        self._circuits = _Count(of_circuits, "streams of circuits of this account")
-        self._addresses = _Count(of_address, "streams without credentials from this address")
-        self._anonymous = _Count(of_anonymous, "streams without credentials")
+        self.watches = Slots(of_account, "watches of this account")
+        self.circuits = Slots(of_circuits, "streams of circuits of this account")
+        self._addresses = Slots(of_address, "streams without credentials from this address")
+        self._anonymous = Slots(of_anonymous, "streams without credentials")
         self.arriving = ConcurrencyLimits(ARRIVING, "unfinished requests")
         self.uploads = ConcurrencyLimits(UPLOADS, "unfinished requests with a long body")
 
     @contextmanager
-    def watch(self, account_id: str) -> Generator[None]:
-        """Count a watch of an account within the context. Raises `TooManyStreams`."""
-        with self._accounts.hold(account_id):
-            yield
-
-    def open_watch(self, account_id: str) -> None:
-        """Count a watch until `close_watch`. Unlike `watch`, this takes no kilobyte per watch.
-
-        Raises `TooManyStreams`.
-        """
-        self._accounts.acquire(account_id)
-
-    def close_watch(self, account_id: str) -> None:
-        self._accounts.release(account_id)
-
-    def circuits(self, account_id: str) -> AbstractContextManager[None]:
-        """Count a stream of circuits within the context. Raises `TooManyStreams`."""
-        return self._circuits.hold(account_id)
-
-    @contextmanager
     def anonymous(self, address: str) -> Generator[None]:
         """Count a stream without credentials within the context. Raises `TooManyStreams`."""
-        with self._addresses.hold(address), self._anonymous.hold(""):
+        with self._addresses.taken(address), self._anonymous.taken(""):
             yield
-
-
-class _Count:
-    """Counts open streams by owner. `what` names in the error what there are too many of."""
-
-    def __init__(self, limit: int, what: str) -> None:
-        self._limit = limit
-        self._what = what
-        self._open: dict[str, int] = {}
-
-    @contextmanager
-    def hold(self, owner: str) -> Generator[None]:
-        self.acquire(owner)
-        try:
-            yield
-        finally:
-            self.release(owner)
-
-    def acquire(self, owner: str) -> None:
-        number = self._open.get(owner, 0) + 1
-        if number > self._limit:
-            raise TooManyStreams(self._what, self._limit)
-        self._open[owner] = number
-
-    def release(self, owner: str) -> None:
-        left = self._open.pop(owner) - 1
-        if left:
-            self._open[owner] = left

@@ -5,15 +5,15 @@ remembers the codes that were used, and takes none from before its start. The co
 fragment of the address, which a browser sends nowhere; the page exchanges it for a token.
 """
 
-import hmac
 import secrets
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from datetime import datetime, timedelta
+from typing import Final
 
 import jwt
 
 from quantcloud.auth.jwt import Issuer, issue
+from quantcloud.auth.signed import SignedTexts
 from quantcloud.domain.errors import Unauthenticated
 from quantcloud.domain.value_object import value_object
 
@@ -21,7 +21,6 @@ OPERATOR: Final = "operator"
 """The account of the link that `quantcloud serve` prints."""
 LASTS: Final = timedelta(minutes=10)
 _TOKEN_LASTS: Final = timedelta(hours=12)
-_ALGORITHM: Final = "HS256"
 
 
 @value_object
@@ -42,12 +41,8 @@ class SignInCodes:
     def __init__(self, issuer: Issuer, clock: Callable[[], datetime]) -> None:
         self._issuer = issuer
         self._clock = clock
-        # A key of their own, so that no code is a bearer token, and the reverse.
-        self._key = (
-            hmac.digest(issuer.secret.encode(), b"sign-in codes", "sha256")
-            if issuer.secret is not None
-            else None
-        )
+        secret = issuer.secret
+        self._texts = None if secret is None else SignedTexts(secret, b"sign-in codes", clock)
         # JWTs count whole seconds.
         self._started = clock().replace(microsecond=0)
         # When each used code expires, by its id.
@@ -55,10 +50,9 @@ class SignInCodes:
 
     def issue(self, account_id: str) -> str | None:
         """Return a code for an account; None if this server issues no tokens."""
-        if self._key is None:
+        if self._texts is None:
             return None
-        claims = {"sub": account_id, "iat": self._clock(), "jti": secrets.token_urlsafe(12)}
-        return jwt.encode(claims, self._key, algorithm=_ALGORITHM)
+        return self._texts.sign({"sub": account_id, "jti": secrets.token_urlsafe(12)})
 
     def redeem(self, code: str) -> NewToken:
         """Return a token for the account of a code. Raises `Unauthenticated`."""
@@ -69,18 +63,12 @@ class SignInCodes:
 
     def _take(self, code: str) -> str:
         now = self._clock()
-        if self._key is None:
+        if self._texts is None:
             raise _refusal("this server issues no tokens")
         try:
-            claims: dict[str, Any] = jwt.decode(
-                code,
-                self._key,
-                algorithms=[_ALGORITHM],
-                options={"verify_iat": False},  # `self._clock` decides below
-            )
+            claims, issued_at = self._texts.read(code)
         except jwt.InvalidTokenError as error:
             raise _refusal("it is not one of this server") from error
-        issued_at = datetime.fromtimestamp(claims["iat"], UTC)
         if now - issued_at >= LASTS:
             raise _refusal("it is older than 10 minutes")
         if issued_at < self._started:

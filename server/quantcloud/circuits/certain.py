@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import count
 from typing import Final, NamedTuple
 
-from quantcloud.circuits.gates import STANDARD_GATES
+from quantcloud.circuits.gates import CONTROLLED_GATES
 from quantcloud.circuits.ir import Condition, Operation
 from quantcloud.circuits.limits import MAX_REMEMBERED
 
@@ -157,11 +157,8 @@ class _Values:
 
     def _apply(self, gate: Operation, holds: _Value) -> None:
         name, qubits, params, _, _ = gate
-        rule = _RULES.get(name)
-        if rule is None:
-            self._mix(qubits)
-            return
-        number, act = rule
+        number, inner = _CONTROLLED.get(name, (0, name))
+        act = _RULES.get(inner, _Values.mix)
         controls = [self._qubits.get(qubit, _ZERO) for qubit in qubits[:number]]
         controlled = self._product([holds, *controls])
         if controlled != _ZERO:
@@ -260,27 +257,17 @@ class _Values:
 
 
 _Act = Callable[[_Values, tuple[int, ...], tuple[float, ...], _Value], None]
-# How many controls a gate has, and what it does to its other qubits if the controls are all 1. A
-# gate that is not listed mixes all its qubits.
-_RULES: Final[Mapping[str, tuple[int, _Act]]] = {
+# What a gate does to its qubits if its controls are all 1. A gate that is not listed mixes them.
+_RULES: Final[Mapping[str, _Act]] = {
     **dict.fromkeys(
-        ("id", "u0", "z", "s", "sdg", "t", "tdg", "p", "u1", "rz", "cz", "cs", "csdg", "cp", "cu1",
-         "crz", "rzz", "ccz"),
-        (0, _Values.keep),
+        ("id", "u0", "z", "s", "sdg", "t", "tdg", "p", "u1", "rz", "rzz"), _Values.keep
     ),
-    **dict.fromkeys(("x", "y"), (0, _Values.flip)),
-    **dict.fromkeys(("cx", "CX", "cy"), (1, _Values.flip)),
-    **dict.fromkeys(("ccx", "rccx"), (2, _Values.flip)),
-    **dict.fromkeys(("c3x", "rc3x"), (3, _Values.flip)),
-    "c4x": (4, _Values.flip),
-    **dict.fromkeys(("U", "u", "u3", "r", "rx", "ry", "rxx", "ryy"), (0, _Values.rotate)),
-    **dict.fromkeys(("crx", "cry", "cu", "cu3"), (1, _Values.rotate)),
-    **dict.fromkeys(("ch", "csx"), (1, _Values.mix)),
-    "c3sqrtx": (3, _Values.mix),
-    **dict.fromkeys(("swap", "iswap"), (0, _Values.swap)),
-    "cswap": (1, _Values.swap),
-    "dcx": (0, _Values.double_cx),
-    "ecr": (0, _Values.echo),
-    "rzx": (0, _Values.rotate_second),
-}  # fmt: skip
-assert _RULES.keys() <= STANDARD_GATES.keys()  # noqa: S101
+    **dict.fromkeys(("x", "y"), _Values.flip),
+    **dict.fromkeys(("U", "u", "u3", "r", "rx", "ry", "rxx", "ryy"), _Values.rotate),
+    **dict.fromkeys(("swap", "iswap"), _Values.swap),
+    "dcx": _Values.double_cx,
+    "ecr": _Values.echo,
+    "rzx": _Values.rotate_second,
+}
+# These two are controlled up to phases.
+_CONTROLLED: Final = {**CONTROLLED_GATES, "rccx": (2, "x"), "rc3x": (3, "x")}

@@ -57,6 +57,14 @@ UNARY: Final[Mapping[str, Callable[[int], int]]] = {
     CAST: operator.pos,
     POPCOUNT: int.bit_count,
 }
+COMPARISONS: Final[Mapping[str, Callable[[float, float], bool]]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
 BINARY: Final[Mapping[str, Callable[[int, int], int]]] = {
     "+": operator.add,
     "-": operator.sub,
@@ -68,12 +76,7 @@ BINARY: Final[Mapping[str, Callable[[int, int], int]]] = {
     "&": int.__and__,
     "|": int.__or__,
     "^": int.__xor__,
-    "==": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
+    **COMPARISONS,
     "&&": lambda left, right: bool(left) and bool(right),
     "||": lambda left, right: bool(left) or bool(right),
 }

@@ -127,6 +127,33 @@ STANDARD_GATES: Final[Mapping[str, StandardGate]] = {
 BUILTIN_GATES: Final = frozenset({"U", "CX"})
 """The builtin gates of the language, whose names are reserved."""
 
+CONTROLLED_GATES: Final[Mapping[str, tuple[int, str]]] = {
+    "CX": (1, "x"),
+    "cx": (1, "x"),
+    "cy": (1, "y"),
+    "cz": (1, "z"),
+    "ch": (1, "h"),
+    "cs": (1, "s"),
+    "csdg": (1, "sdg"),
+    "csx": (1, "sx"),
+    "cp": (1, "p"),
+    "cu1": (1, "p"),
+    "crx": (1, "rx"),
+    "cry": (1, "ry"),
+    "crz": (1, "rz"),
+    "cu3": (1, "u"),
+    "cu": (1, "u"),
+    "cswap": (1, "swap"),
+    "ccx": (2, "x"),
+    "ccz": (2, "z"),
+    "c3x": (3, "x"),
+    "c3sqrtx": (3, "sx"),
+    "c4x": (4, "x"),
+}
+"""How many of its first qubits control a controlled gate, and the gate that they control.
+
+`cu` has one more angle than `u`: its phase."""
+
 
 _QUBITS: Final = "abcde"
 _CALL: Final = re.compile(r" *(?P<name>\w+)(?:\(.*\))? (?P<qubits>[a-e](?:,[a-e])*)")

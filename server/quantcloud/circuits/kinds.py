@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from quantcloud.circuits.gates import STANDARD_GATES
+from quantcloud.circuits.gates import CONTROLLED_GATES, STANDARD_GATES
 
 DIAGONAL: Final = "diagonal"
 """Gates on one or two qubits that multiply amplitudes: `rz`, `cz`, `cp`, ..."""
@@ -14,40 +14,23 @@ DENSE: Final = "dense"
 WIDE: Final = "wide"
 """Gates on three or more qubits."""
 
-_NARROW = 2
-_DIAGONAL_NAMES = frozenset(
-    [
-        "id",
-        "u0",
-        "z",
-        "s",
-        "sdg",
-        "t",
-        "tdg",
-        "p",
-        "u1",
-        "rz",
-        "cz",
-        "cp",
-        "cu1",
-        "crz",
-        "cs",
-        "csdg",
-        "rzz",
-    ],
+_DIAGONAL_GATES: Final = frozenset(
+    {"id", "u0", "z", "s", "sdg", "t", "tdg", "p", "u1", "rz", "rzz"}
 )
-_PERMUTATION_NAMES = frozenset(["x", "y", "cx", "CX", "cy", "swap", "iswap", "dcx"])
+_PERMUTATION_GATES: Final = frozenset({"x", "y", "swap", "iswap", "dcx"})
 
-_KINDS: Final[Mapping[str, str]] = {
-    name: WIDE
-    if gate.num_qubits > _NARROW
-    else DIAGONAL
-    if name in _DIAGONAL_NAMES
-    else PERMUTATION
-    if name in _PERMUTATION_NAMES
-    else DENSE
-    for name, gate in STANDARD_GATES.items()
-}
+
+def _kind(name: str) -> str:
+    if STANDARD_GATES[name].num_qubits > 2:  # noqa: PLR2004 - wide is three or more
+        return WIDE
+    # A control keeps the kind.
+    _, inner = CONTROLLED_GATES.get(name, (0, name))
+    if inner in _DIAGONAL_GATES:
+        return DIAGONAL
+    return PERMUTATION if inner in _PERMUTATION_GATES else DENSE
+
+
+_KINDS: Final[Mapping[str, str]] = {name: _kind(name) for name in STANDARD_GATES}
 
 
 def by_kind(counts: Mapping[str, int]) -> dict[str, int]:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
+import typer
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 
@@ -16,6 +17,7 @@ from quantcloud.api.convert.jobs import small_result
 from quantcloud.api.convert.sweeps import sweep_request
 from quantcloud.auth.api_keys import digest
 from quantcloud.cli.failure import Failure
+from quantcloud.cli.session import used_of
 from quantcloud.cli.store import with_store
 from quantcloud.domain.account import Account, MonthlyUsage, Tier
 from quantcloud.domain.errors import FailedPrecondition, NotFound
@@ -29,7 +31,7 @@ T = TypeVar("T")
 _PAGE = 100
 
 
-def list_accounts(settings: Settings) -> list[str]:
+def list_accounts(settings: Settings) -> str:
     """Return a line for each account: id, tier, jobs ever submitted, date, e-mail address."""
 
     async def read(store: Store) -> list[str]:
@@ -46,7 +48,7 @@ def list_accounts(settings: Settings) -> list[str]:
         return lines
 
     heading = f"{'account':<36}  {'tier':<10}  {'jobs':>9}  {'since':<10}  email"
-    return [heading, *with_store(settings, read)]
+    return "\n".join([heading, *with_store(settings, read)])
 
 
 def set_tier(settings: Settings, user: str, tier: Tier) -> str:
@@ -80,9 +82,9 @@ def show(settings: Settings, user: str) -> str:
         ("name", account.name or "-"),
         ("since", f"{account.created_at:%Y-%m-%d}"),
         ("jobs this month", f"{used.total_jobs}"),
-        ("simulator minutes", _of(used.simulator_seconds / 60, limits.simulator_minutes)),
-        ("QPU tasks", _of(used.qpu_tasks, limits.qpu_tasks)),
-        ("credits in US dollars", _of(used.total_cost_usd, limits.credits_usd)),
+        ("simulator minutes", used_of(used.simulator_seconds / 60, limits.simulator_minutes)),
+        ("QPU tasks", used_of(used.qpu_tasks, limits.qpu_tasks)),
+        ("credits in US dollars", used_of(used.total_cost_usd, limits.credits_usd)),
     )
     return "\n".join(f"{name:<22}{value}" for name, value in rows)
 
@@ -117,8 +119,10 @@ def export(settings: Settings, user: str, target: Path) -> str:
     return f"{target} has {_counted(written)}"
 
 
-def delete(settings: Settings, user: str) -> str:
+def delete(settings: Settings, user: str, *, ask: bool) -> str:
     """Delete an account with all its data, and return a line about it. Raises `Failure`."""
+    if ask:
+        typer.confirm(f"Delete {user} and all its data?", abort=True)
 
     async def remove(store: Store) -> Counter[str]:
         await _known(store, user)
@@ -218,10 +222,6 @@ def _json(value: object) -> object:
 
 def _counted(numbers: Mapping[str, int]) -> str:
     return ", ".join(f"{number} {kind}" for kind, number in numbers.items()) or "nothing else"
-
-
-def _of(used: float, limit: float | None) -> str:
-    return f"{used:.6g} of {'any number' if limit is None else f'{limit:g}'}"
 
 
 async def _known(store: Store, user: str) -> Account:

@@ -5,8 +5,11 @@ from collections.abc import Mapping
 from rich.table import Table
 from rich.text import Text
 
+from quantcloud.client.results import ranked
+
 _WIDTH = 40
 _ROWS = 16
+_FEW = 3
 
 
 def histogram(counts: Mapping[str, int]) -> Table:
@@ -17,11 +20,15 @@ def histogram(counts: Mapping[str, int]) -> Table:
     table.add_column()
     table.add_column(justify="right")
     table.add_column(justify="right", style="dim")
-    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    most = ranked[0][1] if ranked else 1
-    for outcome, count in ranked[:_ROWS]:
+    most = max(counts.values(), default=1)
+    for outcome, count in ranked(counts)[:_ROWS]:
         bar = Text("█" * max(1, round(_WIDTH * count / most)), style="cyan")
         table.add_row(outcome, bar, str(count), f"{count / shots:.1%}")
-    if len(ranked) > _ROWS:
-        table.add_row("…", f"{len(ranked) - _ROWS} more outcomes", "", "")
+    if len(counts) > _ROWS:
+        table.add_row("…", f"{len(counts) - _ROWS} more outcomes", "", "")
     return table
+
+
+def most_frequent(counts: Mapping[str, int]) -> str:
+    """Return the most frequent outcomes on one line."""
+    return ", ".join(f"{outcome}: {count}" for outcome, count in ranked(counts)[:_FEW])

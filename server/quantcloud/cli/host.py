@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from quantcloud.cli.launch import guarded, loading_server
+from quantcloud.cli.launch import guarded, loading_server, with_settings
 from quantcloud.cli.options import AdminPort, ConfigFile, DataDir, HttpPort, NoConsole
 from quantcloud.domain.account import Tier
 
@@ -78,14 +78,12 @@ def token_command(
 ) -> None:
     """Print a JWT for an account, and create the account if it does not exist."""
     with loading_server():
-        from quantcloud.cli.configuration import read_settings
         from quantcloud.cli.token import make_link, make_token
 
-    settings = read_settings({"data_dir": data_dir})
     if link:
-        guarded(lambda: typer.echo(make_link(settings, user, tier)))
+        with_settings(data_dir, lambda settings: make_link(settings, user, tier))
     else:
-        guarded(lambda: typer.echo(make_token(settings, user, tier, hours)))
+        with_settings(data_dir, lambda settings: make_token(settings, user, tier, hours))
 
 
 @app.command("calibrate", rich_help_panel=_PANEL)
@@ -101,10 +99,11 @@ def calibrate_command(
     """Measure how fast each simulator is on this machine, for QuantRouter's predictions."""
     with loading_server():
         from quantcloud.cli import calibrate
-        from quantcloud.cli.configuration import read_settings
 
-    settings = read_settings({"data_dir": data_dir})
-    guarded(lambda: calibrate.show(settings) if show else calibrate.calibrate(settings, seconds))
+    with_settings(
+        data_dir,
+        calibrate.show if show else lambda settings: calibrate.calibrate(settings, seconds),
+    )
 
 
 @app.command("demo", rich_help_panel=_PANEL)

@@ -6,11 +6,16 @@ So help is fast, and commands for a remote server work if only the client is ins
 import signal
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from quantcloud import DISTRIBUTION
 from quantcloud.cli.failure import INTERRUPTED, Failure
+
+if TYPE_CHECKING:
+    from quantcloud.settings import Settings
 
 
 @contextmanager
@@ -51,3 +56,17 @@ def guarded(work: Callable[[], None]) -> None:
         raise typer.Exit(failure.code) from failure
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
+
+
+def with_settings(data_dir: Path | None, work: Callable[["Settings"], str | None]) -> None:
+    """Run a command with the server's settings, and print what it returns, if anything."""
+    with loading_server():
+        from quantcloud.cli.configuration import read_settings
+
+    settings = read_settings({"data_dir": data_dir})
+
+    def run() -> None:
+        if text := work(settings):
+            typer.echo(text)
+
+    guarded(run)

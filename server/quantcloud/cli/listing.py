@@ -8,7 +8,7 @@ from rich.table import Table
 
 from quantcloud.cli.follow import describe, waits_for
 from quantcloud.cli.runs import seconds
-from quantcloud.cli.session import Session, details, table
+from quantcloud.cli.session import Session, details, table, used_of
 from quantcloud.client import Event
 from thequantcloud.v1 import account_pb2, backend_pb2, status_pb2
 
@@ -84,9 +84,7 @@ def status(session: Session) -> None:
     shown = table("backend", "status")
     for name, each in sorted(found.backends.items()):
         shown.add_row(name, backend_pb2.Backend.Status.Name(each))
-    session.answer(found, f"{state}, {found.active_jobs} active jobs\n")
-    if not session.as_json:
-        session.console.print(shown)
+    session.answer(found, f"{state}, {found.active_jobs} active jobs\n", shown)
 
 
 def backends(session: Session) -> None:
@@ -149,13 +147,12 @@ def usage(session: Session) -> None:
         ("QPU tasks", month.qpu_tasks, _given(month, "qpu_limit")),
         ("credits in USD", month.total_cost_usd, budget),
     ):
-        shown.add_row(name, _bar(used, limit), _of(used, limit))
+        shown.add_row(name, _bar(used, limit), used_of(used, limit))
     shown.add_row("jobs", "", str(month.total_jobs))
     most = f"{limits.max_shots} shots, {limits.max_qubits} qubits, "
     most += f"{limits.max_concurrent_jobs} running jobs, {limits.api_keys_limit} API keys"
-    session.answer(found, f"{account_pb2.Tier.Name.Name(found.tier)} tier: at most {most}\n")
-    if not session.as_json:
-        session.console.print(shown)
+    tier = account_pb2.Tier.Name.Name(found.tier)
+    session.answer(found, f"{tier} tier: at most {most}\n", shown)
 
 
 def _given(month: account_pb2.MonthlyUsage, name: str) -> float | None:
@@ -167,7 +164,3 @@ def _bar(used: float, limit: float | None) -> str:
         return ""
     full = min(_BAR, round(_BAR * used / limit))
     return f"[cyan]{'█' * full}[/cyan][dim]{'░' * (_BAR - full)}[/dim]"
-
-
-def _of(used: float, limit: float | None) -> str:
-    return f"{used:.6g} of {'any number' if limit is None else f'{limit:.6g}'}"

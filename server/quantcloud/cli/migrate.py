@@ -16,24 +16,28 @@ from quantcloud.storage.store import is_postgres
 
 
 def check(settings: Settings) -> str:
-    """Return what the database needs before this release can use it; "" if nothing.
-
-    Raises `Failure`.
-    """
-    try:
-        if is_postgres(settings.database):
-            return difference(asyncio.run(revision_of_postgres(str(settings.database))))
-        return difference(revision_of_file(existing_file(settings)))
-    except StoreError as error:
-        raise Failure(str(error)) from error
+    """Return a line if this release can use the database. Raises `Failure` if it cannot yet."""
+    if needed := _needed(settings):
+        raise Failure(needed)
+    return "the database is that of this release"
 
 
 def migrate(settings: Settings) -> str:
     """Bring the database to the tables of this release, and return a line. Raises `Failure`."""
-    needed = check(settings)
+    needed = _needed(settings)
 
     async def opened(_: Store) -> None:
         """Opening a store migrates it."""
 
     with_store(settings, opened)
     return f"the database is at revision {HEAD}" + ("" if needed else ", as before")
+
+
+def _needed(settings: Settings) -> str:
+    """Return what the database needs before this release can use it; "" if nothing."""
+    try:
+        if is_postgres(settings.database):
+            return difference(asyncio.run(revision_of_postgres(str(settings.database))))
+        return difference(revision_of_file(existing_file(settings)))
+    except StoreError as error:
+        raise Failure(str(error)) from error

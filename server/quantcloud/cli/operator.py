@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from quantcloud.cli.failure import Failure
-from quantcloud.cli.launch import guarded, loading_server
+from quantcloud.cli.launch import loading_server, with_settings
 from quantcloud.cli.options import ConfigFile, DataDir, User
 from quantcloud.domain.account import Tier
 
@@ -29,10 +28,8 @@ def set_tier_command(
     """Put an account on a tier, from its next request on."""
     with loading_server():
         from quantcloud.cli import account
-        from quantcloud.cli.configuration import read_settings
 
-    settings = read_settings({"data_dir": data_dir})
-    guarded(lambda: typer.echo(account.set_tier(settings, user, tier)))
+    with_settings(data_dir, lambda settings: account.set_tier(settings, user, tier))
 
 
 @accounts.command("show")
@@ -40,10 +37,8 @@ def show_command(user: User, data_dir: DataDir = None) -> None:
     """Show an account and its usage this month."""
     with loading_server():
         from quantcloud.cli import account
-        from quantcloud.cli.configuration import read_settings
 
-    settings = read_settings({"data_dir": data_dir})
-    guarded(lambda: typer.echo(account.show(settings, user)))
+    with_settings(data_dir, lambda settings: account.show(settings, user))
 
 
 @accounts.command("list")
@@ -51,10 +46,8 @@ def list_accounts_command(data_dir: DataDir = None) -> None:
     """List all accounts: tier, number of jobs, since when, e-mail address."""
     with loading_server():
         from quantcloud.cli import account
-        from quantcloud.cli.configuration import read_settings
 
-    settings = read_settings({"data_dir": data_dir})
-    guarded(lambda: typer.echo("\n".join(account.list_accounts(settings))))
+    with_settings(data_dir, account.list_accounts)
 
 
 @accounts.command("export")
@@ -66,10 +59,8 @@ def export_command(
     """Write all data of an account to a file: usage, keys, circuits, jobs and results."""
     with loading_server():
         from quantcloud.cli import account
-        from quantcloud.cli.configuration import read_settings
 
-    settings = read_settings({"data_dir": data_dir})
-    guarded(lambda: typer.echo(account.export(settings, user, file)))
+    with_settings(data_dir, lambda settings: account.export(settings, user, file))
 
 
 @accounts.command("delete")
@@ -81,12 +72,8 @@ def delete_command(
     """Delete an account with its jobs, results, circuits and keys. Runs are cancelled."""
     with loading_server():
         from quantcloud.cli import account
-        from quantcloud.cli.configuration import read_settings
 
-    settings = read_settings({"data_dir": data_dir})
-    if not yes:
-        typer.confirm(f"Delete {user} and all its data?", abort=True)
-    guarded(lambda: typer.echo(account.delete(settings, user)))
+    with_settings(data_dir, lambda settings: account.delete(settings, user, ask=not yes))
 
 
 @accounts.command("revoke-key")
@@ -97,10 +84,8 @@ def revoke_key_command(
     """Revoke an API key of any account, such as one that leaked."""
     with loading_server():
         from quantcloud.cli import account
-        from quantcloud.cli.configuration import read_settings
 
-    settings = read_settings({"data_dir": data_dir})
-    guarded(lambda: typer.echo(account.revoke_key(settings, key)))
+    with_settings(data_dir, lambda settings: account.revoke_key(settings, key))
 
 
 @app.command("backup", rich_help_panel=_PANEL)
@@ -111,10 +96,8 @@ def backup_command(
     """Copy the SQLite database as it is at one moment. The server may be running."""
     with loading_server():
         from quantcloud.cli.backup import backup
-        from quantcloud.cli.configuration import read_settings
 
-    settings = read_settings({"data_dir": data_dir})
-    guarded(lambda: typer.echo(backup(settings, file)))
+    with_settings(data_dir, lambda settings: backup(settings, file))
 
 
 @app.command("restore", rich_help_panel=_PANEL)
@@ -126,12 +109,11 @@ def restore_command(
     """Check a copy, and put it in the place of the SQLite database. The server must be stopped."""
     with loading_server():
         from quantcloud.cli import backup
-        from quantcloud.cli.configuration import read_settings
 
-    settings = read_settings({"data_dir": data_dir})
     now = datetime.now(UTC)
-    guarded(
-        lambda: typer.echo(backup.verify(file) if verify else backup.restore(settings, file, now))
+    with_settings(
+        data_dir,
+        lambda settings: backup.verify(file) if verify else backup.restore(settings, file, now),
     )
 
 
@@ -143,19 +125,8 @@ def migrate_command(
     """Bring the database to this release. With --check, exit with 1 if it is not there."""
     with loading_server():
         from quantcloud.cli import migrate
-        from quantcloud.cli.configuration import read_settings
 
-    settings = read_settings({"data_dir": data_dir})
-
-    def run() -> None:
-        if not check:
-            typer.echo(migrate.migrate(settings))
-        elif needed := migrate.check(settings):
-            raise Failure(needed)
-        else:
-            typer.echo("the database is that of this release")
-
-    guarded(run)
+    with_settings(data_dir, migrate.check if check else migrate.migrate)
 
 
 @configuration.command("show")

@@ -9,9 +9,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from quantcloud.cli.failure import INTERRUPTED, NO_RESULT, WRONG_USE, Failure
 from quantcloud.cli.follow import follow, show_result
+from quantcloud.cli.histogram import most_frequent
 from quantcloud.cli.session import Session, one_line, read_circuit, read_json, table
 from quantcloud.client import Batch, Event, JobEnded, Result
-from quantcloud.client.results import ranked
 from thequantcloud.v1 import circuit_pb2
 
 
@@ -72,9 +72,7 @@ def plan(session: Session, file: Path, fields: Mapping[str, Any]) -> None:
                 "",
                 style="bold" if each.backend == found.backend else None,
             )
-    session.answer(found, f"{found.reason}\n")
-    if not session.as_json:
-        session.console.print(shown)
+    session.answer(found, f"{found.reason}\n", shown)
 
 
 def draw(session: Session, file: Path) -> None:
@@ -138,8 +136,7 @@ def _outcomes(session: Session, jobs: Batch, timeout: float | None) -> list[Resu
 def _summary(outcome: Result | JobEnded) -> str:
     if isinstance(outcome, JobEnded):
         return one_line(outcome)
-    top = ranked(outcome.counts)[:3]
-    return ", ".join(f"{key}: {count}" for key, count in top)
+    return most_frequent(outcome.counts)
 
 
 def _result(outcome: Result | JobEnded) -> dict[str, Any] | None:

@@ -3,7 +3,6 @@
 import json
 import sys
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from google.protobuf.message import Message
@@ -53,12 +52,7 @@ class Session:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if self._client is not None:
             self._client.close()
         if isinstance(error, QuantCloudError):
@@ -83,13 +77,15 @@ class Session:
         if not self.quiet:
             sys.stderr.write(f"{text}\n")
 
-    def answer(self, content: Any, shown: Any = None) -> None:
+    def answer(self, content: Any, *shown: Any) -> None:
         """Print the answer: `content` as JSON, or `shown` for people."""
         if self.as_json:
             sys.stdout.write(f"{json.dumps(content, default=_plain)}\n")
             sys.stdout.flush()
-        elif shown is not None:
-            self.console.print(shown)
+            return
+        for each in shown:
+            if each is not None:
+                self.console.print(each)
 
     def _say_wait(self, error: QuantCloudError, seconds: float) -> None:
         what = "the rate limit is reached" if isinstance(error, RateLimited) else one_line(error)
@@ -115,6 +111,11 @@ def table(*headings: str) -> Table:
         # The first column has what people copy, such as an id.
         made.add_column(each, overflow="fold", no_wrap=number == 0)
     return made
+
+
+def used_of(used: float, limit: float | None) -> str:
+    """Return what is used of a limit. None means no limit."""
+    return f"{used:.6g} of {'any number' if limit is None else f'{limit:.6g}'}"
 
 
 def details(rows: dict[str, Any]) -> Table:

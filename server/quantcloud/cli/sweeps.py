@@ -7,14 +7,13 @@ from typing import Any
 
 from quantcloud.cli.failure import WRONG_USE, Failure
 from quantcloud.cli.follow import follow
+from quantcloud.cli.histogram import most_frequent
 from quantcloud.cli.runs import checked, fields
 from quantcloud.cli.session import Session, read_circuit, table
 from quantcloud.client import Result
-from quantcloud.client.results import ranked
 
 _SHOWN_POINTS = 100
 _RANGE_PARTS = 3
-_MOST = 3
 
 
 def sweep(
@@ -31,8 +30,7 @@ def sweep(
     result = _run(session, file, {**fields(options), "parameters": given}, timeout)
     shown = table("point", *given, "most frequent")
     for number, point in enumerate(result.message.sweep.points[:_SHOWN_POINTS]):
-        top = ", ".join(f"{key}: {count}" for key, count in ranked(dict(point.counts))[:_MOST])
-        shown.add_row(str(number), *_at(given, number), top)
+        shown.add_row(str(number), *_at(given, number), most_frequent(point.counts))
     _answer(session, result, shown)
 
 

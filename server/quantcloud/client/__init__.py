@@ -21,13 +21,12 @@ from quantcloud.client.errors import (
     Unavailable,
     WaitTimeout,
 )
-from quantcloud.client.handles import Batch, Job, RunStream
 from quantcloud.client.jobs import AsyncBatch, AsyncJob
 from quantcloud.client.requests import Circuit, RunFields
 from quantcloud.client.results import Drawing, Result
 from quantcloud.client.run_stream import Answer, AsyncRunStream
 from quantcloud.client.sweeps import Observable, Sweep
-from quantcloud.client.synchronous import Client
+from quantcloud.client.synchronous import Batch, Client, Job, RunStream
 from quantcloud.client.views import Event
 
 __all__ = [

@@ -3,7 +3,6 @@
 import os
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from types import TracebackType
 from typing import Any, Self, Unpack
 
 from quantcloud.client.calls import RETRY_SECONDS, Caller, Deadline, OnWait
@@ -11,7 +10,7 @@ from quantcloud.client.connection import Connection, resolve
 from quantcloud.client.errors import InvalidRequest
 from quantcloud.client.jobs import AsyncBatch, AsyncJob, new_key, submit, submit_all
 from quantcloud.client.parsing import parse
-from quantcloud.client.requests import Circuit, CommonFields, RunFields, run_request
+from quantcloud.client.requests import Circuit, RunFields, SweepFields, run_request
 from quantcloud.client.results import Drawing, Result
 from quantcloud.client.run_stream import AsyncRunStream
 from quantcloud.client.sweeps import Observable, Sweep, Values
@@ -56,12 +55,7 @@ class AsyncClient:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     async def close(self) -> None:
@@ -92,37 +86,22 @@ class AsyncClient:
         self,
         circuit: Circuit,
         parameters: Mapping[str, Values],
-        *,
-        timeout: float | None = None,
-        progress: Progress | None = None,
-        idempotency_key: str | None = None,
-        **fields: Unpack[CommonFields],
+        **fields: Unpack[SweepFields],
     ) -> Sweep:
         """Run a circuit at many points as one job, and return the results at all of them.
 
         `parameters` has for each input of the circuit its values, one for each point. An input with
         one value, or one row, has it at all points. Otherwise like `run`.
         """
-        run = self.run(
-            circuit,
-            timeout=timeout,
-            progress=progress,
-            idempotency_key=idempotency_key,
-            parameters=parameters,
-            **fields,
-        )
-        return Sweep((await run).message.sweep)
+        result = await self.run(circuit, parameters=parameters, **fields)
+        return Sweep(result.message.sweep)
 
     async def estimate(
         self,
         circuit: Circuit,
         observables: Observable | list[Observable],
         parameters: Mapping[str, Values] | None = None,
-        *,
-        timeout: float | None = None,
-        progress: Progress | None = None,
-        idempotency_key: str | None = None,
-        **fields: Unpack[CommonFields],
+        **fields: Unpack[SweepFields],
     ) -> Sweep:
         """Return expectation values of observables, at every point of `parameters` if given.
 
@@ -130,16 +109,8 @@ class AsyncClient:
         `gradient` and `variances` ask for these, too. Otherwise like `sweep`.
         """
         listed = observables if isinstance(observables, list) else [observables]
-        run = self.run(
-            circuit,
-            timeout=timeout,
-            progress=progress,
-            idempotency_key=idempotency_key,
-            observables=listed,
-            parameters=parameters or {},
-            **fields,
-        )
-        return Sweep((await run).message.sweep)
+        result = await self.run(circuit, observables=listed, parameters=parameters or {}, **fields)
+        return Sweep(result.message.sweep)
 
     async def submit(
         self, circuit: Circuit, *, idempotency_key: str | None = None, **fields: Unpack[RunFields]

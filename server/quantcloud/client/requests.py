@@ -9,6 +9,7 @@ from typing import Any, TypeAlias, TypedDict, get_type_hints
 
 from quantcloud.client.parsing import parse
 from quantcloud.client.sweeps import Observable, Values, fill
+from quantcloud.client.watch import Progress
 from thequantcloud.v1 import circuit_pb2, run_options_pb2
 
 Circuit: TypeAlias = str | os.PathLike[str]
@@ -43,6 +44,14 @@ class RunFields(CommonFields, total=False):
 
     parameters: Mapping[str, Values]
     observables: Iterable[Observable]
+
+
+class SweepFields(CommonFields, total=False):
+    """What `AsyncClient.sweep` and `estimate` may have besides, as `AsyncClient.run` has it."""
+
+    timeout: float | None
+    progress: Progress | None
+    idempotency_key: str | None
 
 
 @cache

@@ -3,20 +3,87 @@
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from types import TracebackType
 from typing import Any, Self, Unpack
 
 from quantcloud.client.asynchronous import AsyncClient
 from quantcloud.client.calls import RETRY_SECONDS, OnWait
 from quantcloud.client.connection import Connection
-from quantcloud.client.handles import Batch, Job, RunStream
-from quantcloud.client.requests import Circuit, CommonFields, RunFields
-from quantcloud.client.results import Drawing, Result
-from quantcloud.client.sweeps import Observable, Sweep, Values
-from quantcloud.client.transport import Blocking, drive, iterate
-from quantcloud.client.views import Event
-from quantcloud.client.watch import Progress
-from thequantcloud.v1 import account_pb2, api_key_pb2, backend_pb2, circuit_pb2, status_pb2
+from quantcloud.client.jobs import AsyncBatch, AsyncJob
+from quantcloud.client.requests import Circuit, RunFields
+from quantcloud.client.results import Result
+from quantcloud.client.run_stream import AsyncRunStream
+from quantcloud.client.transport import Blocking, blocking, drive, iterate
+from quantcloud.client.views import Event, JobView
+from thequantcloud.v1 import circuit_pb2, job_pb2
+
+
+class Job(JobView):
+    """A job of a `Client`. Its methods are those of `AsyncJob`."""
+
+    def __init__(self, job: AsyncJob) -> None:
+        self._async = job
+
+    @property
+    def message(self) -> job_pb2.Job:  # pyright: ignore[reportIncompatibleVariableOverride]  # read only
+        return self._async.message
+
+    def refresh(self) -> "Job":
+        """Ask the server for the job as it is now, and return this job."""
+        drive(self._async.refresh())
+        return self
+
+    def rerun(self, *, idempotency_key: str | None = None) -> "Job":
+        """Submit the circuit again, for the same counts; see `AsyncJob.rerun`."""
+        return Job(drive(self._async.rerun(idempotency_key=idempotency_key)))
+
+    def events(self, *, after_sequence: int = 0, timeout: float | None = None) -> Iterator[Event]:
+        """Yield each event up to the last, as it happens; see `AsyncJob.events`."""
+        return iterate(self._async.events(after_sequence=after_sequence, timeout=timeout))
+
+    result = blocking(AsyncJob.result)
+    partial_result = blocking(AsyncJob.partial_result)
+    cancel = blocking(AsyncJob.cancel)
+    circuit = blocking(AsyncJob.circuit)
+
+
+class Batch(Sequence[Job]):
+    """The jobs of a batch, in the order of the circuits; see `AsyncBatch`."""
+
+    def __init__(self, batch: AsyncBatch) -> None:
+        self._async = batch
+        self.id, self.ids = batch.id, batch.ids
+        self._jobs = [Job(each) for each in batch]
+
+    def __getitem__(self, index: int) -> Job:  # pyright: ignore[reportIncompatibleMethodOverride]  # no slices
+        return self._jobs[index]
+
+    def __len__(self) -> int:
+        return len(self._jobs)
+
+    results = blocking(AsyncBatch.results)
+    outcomes = blocking(AsyncBatch.outcomes)
+
+
+class RunStream:
+    """A stream of circuits; see `AsyncRunStream`."""
+
+    def __init__(self, stream: AsyncRunStream) -> None:
+        self._async = stream
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def map(self, circuits: Iterable[Circuit], **fields: Unpack[RunFields]) -> Iterator[Result]:
+        """Run circuits, many at a time, and yield their results in order."""
+        return iterate(self._async.map(circuits, **fields))
+
+    close = blocking(AsyncRunStream.close)
+    send = blocking(AsyncRunStream.send)
+    receive = blocking(AsyncRunStream.receive)
+    run = blocking(AsyncRunStream.run)
 
 
 class Client:
@@ -36,7 +103,7 @@ class Client:
         retry_seconds: float = RETRY_SECONDS,
         on_wait: OnWait | None = None,
     ) -> None:
-        self._client = AsyncClient(
+        self._async = AsyncClient(
             server,
             token,
             ca_file=ca_file,
@@ -50,94 +117,19 @@ class Client:
     @property
     def connection(self) -> Connection:
         """The server and the credentials that the client uses."""
-        return self._client.connection
+        return self._async.connection
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
-
-    def close(self) -> None:
-        """Close the connection."""
-        drive(self._client.close())
-
-    def run(
-        self,
-        circuit: Circuit,
-        *,
-        timeout: float | None = None,
-        progress: Progress | None = None,
-        idempotency_key: str | None = None,
-        **fields: Unpack[RunFields],
-    ) -> Result:
-        """Run a circuit, wait for its end, and return its result; see `AsyncClient.run`."""
-        return drive(
-            self._client.run(
-                circuit,
-                timeout=timeout,
-                progress=progress,
-                idempotency_key=idempotency_key,
-                **fields,
-            )
-        )
-
-    def sweep(
-        self,
-        circuit: Circuit,
-        parameters: Mapping[str, Values],
-        *,
-        timeout: float | None = None,
-        progress: Progress | None = None,
-        idempotency_key: str | None = None,
-        **fields: Unpack[CommonFields],
-    ) -> Sweep:
-        """Run a circuit at many points as one job; see `AsyncClient.sweep`."""
-        return drive(
-            self._client.sweep(
-                circuit,
-                parameters,
-                timeout=timeout,
-                progress=progress,
-                idempotency_key=idempotency_key,
-                **fields,
-            )
-        )
-
-    def estimate(
-        self,
-        circuit: Circuit,
-        observables: Observable | list[Observable],
-        parameters: Mapping[str, Values] | None = None,
-        *,
-        timeout: float | None = None,
-        progress: Progress | None = None,
-        idempotency_key: str | None = None,
-        **fields: Unpack[CommonFields],
-    ) -> Sweep:
-        """Return expectation values of observables; see `AsyncClient.estimate`."""
-        return drive(
-            self._client.estimate(
-                circuit,
-                observables,
-                parameters,
-                timeout=timeout,
-                progress=progress,
-                idempotency_key=idempotency_key,
-                **fields,
-            )
-        )
 
     def submit(
         self, circuit: Circuit, *, idempotency_key: str | None = None, **fields: Unpack[RunFields]
     ) -> Job:
         """Submit a circuit and return its job as soon as it is stored."""
-        return Job(drive(self._client.submit(circuit, idempotency_key=idempotency_key, **fields)))
+        return Job(drive(self._async.submit(circuit, idempotency_key=idempotency_key, **fields)))
 
     def batch(
         self,
@@ -147,26 +139,16 @@ class Client:
         **fields: Unpack[RunFields],
     ) -> Batch:
         """Submit any number of circuits at once; see `AsyncClient.batch`."""
-        work = self._client.batch(circuits, idempotency_key=idempotency_key, **fields)
+        work = self._async.batch(circuits, idempotency_key=idempotency_key, **fields)
         return Batch(drive(work))
-
-    def plan(
-        self, circuit: Circuit, **fields: Unpack[RunFields]
-    ) -> circuit_pb2.PlanCircuitResponse:
-        """Return the backend that would run the circuit, the reasons and the cost. Runs nothing."""
-        return drive(self._client.plan(circuit, **fields))
-
-    def draw(self, circuit: Circuit) -> Drawing:
-        """Return a drawing of the circuit, with its analysis. Runs nothing."""
-        return drive(self._client.draw(circuit))
 
     def stream(self, **fields: Unpack[RunFields]) -> RunStream:
         """Return a stream for many small circuits; use it with `with`."""
-        return RunStream(self._client.stream(**fields))
+        return RunStream(self._async.stream(**fields))
 
     def job(self, job_id: str) -> Job:
         """Return a job by its id."""
-        return Job(drive(self._client.job(job_id)))
+        return Job(drive(self._async.job(job_id)))
 
     def jobs(
         self,
@@ -180,7 +162,7 @@ class Client:
         limit: int | None = None,
     ) -> Iterator[Job]:
         """Yield the account's jobs that fit all filters, newest first, at most `limit`."""
-        found = self._client.jobs(
+        found = self._async.jobs(
             status=status,
             backend=backend,
             tag=tag,
@@ -193,63 +175,26 @@ class Client:
 
     def events(self) -> Iterator[Event]:
         """Yield the events of all jobs of the account from now on, without end."""
-        return iterate(self._client.events())
-
-    def backends(self) -> list[backend_pb2.Backend]:
-        """Return all backends by name. Needs no token."""
-        return drive(self._client.backends())
-
-    def status(self) -> status_pb2.GetStatusResponse:
-        """Return the status of the platform and its backends. Needs no token."""
-        return drive(self._client.status())
-
-    def health(self) -> status_pb2.GetHealthResponse:
-        """Return the server's version and time. Raises `Unavailable` if it takes no jobs."""
-        return drive(self._client.health())
-
-    def usage(self) -> account_pb2.GetUsageResponse:
-        """Return this month's usage and the limits of the account."""
-        return drive(self._client.usage())
+        return iterate(self._async.events())
 
     def circuits(self, *, limit: int | None = None) -> Iterator[circuit_pb2.Circuit]:
         """Yield the saved circuits, newest first, at most `limit`."""
-        return iterate(self._client.circuits(limit=limit))
+        return iterate(self._async.circuits(limit=limit))
 
-    def circuit(self, circuit_id: str) -> circuit_pb2.Circuit:
-        """Return a saved circuit by its id."""
-        return drive(self._client.circuit(circuit_id))
-
-    def save_circuit(
-        self, name: str, circuit: Circuit, *, metadata: Mapping[str, Any] | None = None
-    ) -> circuit_pb2.Circuit:
-        """Save a circuit without running it, with any `metadata` of yours."""
-        return drive(self._client.save_circuit(name, circuit, metadata=metadata))
-
-    def update_circuit(
-        self,
-        circuit_id: str,
-        *,
-        name: str | None = None,
-        circuit: Circuit | None = None,
-        metadata: Mapping[str, Any] | None = None,
-    ) -> circuit_pb2.Circuit:
-        """Change a saved circuit. The other fields stay as they are."""
-        return drive(
-            self._client.update_circuit(circuit_id, name=name, circuit=circuit, metadata=metadata)
-        )
-
-    def delete_circuit(self, circuit_id: str) -> None:
-        """Delete a saved circuit."""
-        drive(self._client.delete_circuit(circuit_id))
-
-    def keys(self) -> list[api_key_pb2.ApiKey]:
-        """Return the active API keys, newest first. Needs a JWT."""
-        return drive(self._client.keys())
-
-    def create_key(self, name: str) -> api_key_pb2.CreateApiKeyResponse:
-        """Create an API key. Only this answer has the key itself. Needs a JWT."""
-        return drive(self._client.create_key(name))
-
-    def revoke_key(self, key_id: str) -> None:
-        """Revoke an API key by its id. Needs a JWT."""
-        drive(self._client.revoke_key(key_id))
+    close = blocking(AsyncClient.close)
+    run = blocking(AsyncClient.run)
+    sweep = blocking(AsyncClient.sweep)
+    estimate = blocking(AsyncClient.estimate)
+    plan = blocking(AsyncClient.plan)
+    draw = blocking(AsyncClient.draw)
+    backends = blocking(AsyncClient.backends)
+    status = blocking(AsyncClient.status)
+    health = blocking(AsyncClient.health)
+    usage = blocking(AsyncClient.usage)
+    circuit = blocking(AsyncClient.circuit)
+    save_circuit = blocking(AsyncClient.save_circuit)
+    update_circuit = blocking(AsyncClient.update_circuit)
+    delete_circuit = blocking(AsyncClient.delete_circuit)
+    keys = blocking(AsyncClient.keys)
+    create_key = blocking(AsyncClient.create_key)
+    revoke_key = blocking(AsyncClient.revoke_key)

@@ -6,16 +6,18 @@ The client is written once, as coroutines. Over `Blocking`, each await is over b
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import suppress
+from functools import wraps
 from queue import SimpleQueue
-from typing import Any, Protocol, TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import grpc
 import grpc.aio
 
 from quantcloud.client.connection import Connection
 
+P = ParamSpec("P")
 T = TypeVar("T")
 Metadata = tuple[tuple[str, str], ...]
 
@@ -185,6 +187,18 @@ class _ConcurrentDuplex:
 
     async def close(self) -> None:
         self._call.cancel()
+
+
+def blocking(
+    method: Callable[Concatenate[Any, P], Coroutine[Any, Any, T]],
+) -> Callable[Concatenate[Any, P], T]:
+    """Return a method for a class that blocks: it runs `method` of its object `_async`."""
+
+    @wraps(method)
+    def call(self: Any, *args: P.args, **named: P.kwargs) -> T:
+        return drive(method(self._async, *args, **named))
+
+    return call
 
 
 def drive(work: Coroutine[Any, Any, T]) -> T:

@@ -17,8 +17,6 @@ _NAMES: Final = {
     "id": "I", "sdg": "S†", "tdg": "T†", "sx": "√X", "sxdg": "√X†", "rx": "Rx", "ry": "Ry",
     "rz": "Rz", "rxx": "Rxx", "ryy": "Ryy", "rzz": "Rzz", "rzx": "Rzx", "u0": "U0", "u1": "U1",
     "u2": "U2", "u3": "U3", "reset": "|0⟩", "iswap": "iSwap", "dcx": "DCX", "ecr": "ECR",
-    "csx": "√X", "ch": "H", "cs": "S", "csdg": "S†", "cy": "Y", "cp": "P", "cu1": "P",
-    "cu": "U", "cu3": "U", "crx": "Rx", "cry": "Ry", "crz": "Rz", "c3sqrtx": "√X",
 }  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from quantcloud.circuits import Circuit
+from quantcloud.circuits.gates import CONTROLLED_GATES
 from quantcloud.circuits.ir import CONTROL, Condition, Operation, Register
 from quantcloud.domain.value_object import value_object
 from quantcloud.drawing.labels import duration, gate_label, input_names, shortened
@@ -18,15 +19,6 @@ MAX_REGISTERS: Final = 20
 MAX_COLUMNS: Final = 120
 MAX_ITEMS: Final = 2000
 
-# How many of a gate's qubits control it. The others have its box.
-_CONTROLS: Final[Mapping[str, int]] = {
-    "cx": 1, "CX": 1, "cy": 1, "cz": 1, "ch": 1, "cs": 1, "csdg": 1, "csx": 1, "cp": 1, "cu1": 1,
-    "cu": 1, "cu3": 1, "crx": 1, "cry": 1, "crz": 1, "ccx": 2, "ccz": 2, "c3x": 3, "c3sqrtx": 3,
-    "c4x": 4, "cswap": 1,
-}  # fmt: skip
-_FLIPS: Final = frozenset({"cx", "CX", "ccx", "c3x", "c4x"})
-_PHASES: Final = frozenset({"cz", "ccz"})
-_SWAPS: Final = frozenset({"swap", "cswap"})
 # Values of more bits are written in hexadecimal.
 _DECIMAL_BITS: Final = 12
 _MARKS: Final = {"assign": ":=", "while": "while", "end": "end"}
@@ -152,24 +144,27 @@ class _Arranger:
     def _gate(self, operation: Operation, rows: Sequence[int]) -> Item:
         name = operation.name
         standard = name not in self._circuit.definitions
-        label = gate_label(name, operation.params, standard=standard, inputs=self._inputs)
-        controls = _CONTROLS.get(name, 0) if standard else 0
+        controls, inner = CONTROLLED_GATES.get(name, (0, name)) if standard else (0, name)
+        # These have symbols of their own.
+        has_symbol = inner == "swap" or (controls and inner in ("x", "z"))
+        label = gate_label(
+            name if has_symbol else inner, operation.params, standard=standard, inputs=self._inputs
+        )
         dots, rest = rows[:controls], rows[controls:]
         # Hidden qubits share a row, where a control and its target cannot be told apart.
         if len(set(rows)) == len(rows) and standard:
-            if name in _PHASES:
+            if has_symbol and inner == "z":
                 return Item(0, dots=rows)
-            if name in _FLIPS:
+            if has_symbol and inner == "x":
                 return Item(0, dots=dots, targets=rest)
-            if name in _SWAPS:
+            if has_symbol:
                 return Item(0, dots=dots, crosses=rest)
             if len(rest) == 1:
                 return Item(0, label, (rest[0], rest[0]), dots=dots)
         if len(rows) == 1:
             return Item(0, label, (rows[0], rows[0]))
         pins = {row: str(i) for i, row in reversed(list(enumerate(rows)))}
-        shown = label if standard or not controls else shortened(name)
-        return Item(0, shown, (min(rows), max(rows)), pins)
+        return Item(0, label, (min(rows), max(rows)), pins)
 
     def _spanning(self, item: Item, operation: Operation) -> Item:
         """Set the rows that an instruction takes, with the classical wire of its condition."""

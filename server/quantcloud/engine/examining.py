@@ -6,9 +6,9 @@ import math
 import os
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from quantcloud.aio import offload
 from quantcloud.aio.offload import Work
@@ -99,10 +99,6 @@ class ExaminingEngine:
         self._supervisor = Supervisor(configuration, self._note_preloaded, environment)
         self._examinations = self._add_pool(Role.EXAMINATION, _EXAMINERS, _EXAMINATION_WAIT)
         self._examination_queue = FairQueue(_EXAMINERS, _EXAMINATION_WAIT)
-        self._running: set[asyncio.Task[Any]] = set()
-        self._idle = asyncio.Event()
-        self._idle.set()
-        self._stopped = False
         # Circuits with inputs that were examined last, by their text.
         self._examined: OrderedDict[str, Examined] = OrderedDict()
 
@@ -124,13 +120,8 @@ class ExaminingEngine:
 
     async def stop(self) -> None:
         """Kill all runs and release all resources; safe to call twice."""
-        if not self._stopped:
-            self._stopped = True
-            for slots in self._pools.values():
-                slots.close(WorkerLost(STOPPED))
-            for task in self._running:
-                task.cancel()
-        await self._idle.wait()
+        for slots in self._pools.values():
+            slots.close(WorkerLost(STOPPED))
         await self._supervisor.stop()
 
     async def examine(self, source: str, owner: str = "") -> Examined:
@@ -160,53 +151,26 @@ class ExaminingEngine:
         decode = messages.decode_program
         return await self._look_at("code", code, owner, messages.READ_PROGRAM, decode)
 
-    async def _until_stopped(self, work: Coroutine[Any, Any, Result]) -> Result:
-        """Do `work`. `stop` can interrupt it at any time, which raises `WorkerLost`."""
-        task = asyncio.current_task()
-        if task is None or self._stopped:
-            work.close()
-            raise WorkerLost(STOPPED)
-        before = task.cancelling()
-        self._running.add(task)
-        self._idle.clear()
-        try:
-            return await work
-        except asyncio.CancelledError:
-            # Another caller may have cancelled the task as well.
-            if self._stopped and task.uncancel() <= before:
-                raise WorkerLost(STOPPED) from None
-            raise
-        finally:
-            self._running.discard(task)
-            if not self._running:
-                self._idle.set()
-
     async def _look_at(
         self, field: str, text: str, owner: str, kind: bytes, decode: Callable[[bytes], Result]
     ) -> Result:
         """Let a worker analyse the text of a request's `field`, in the turn of its owner."""
-        try:
-            return await self._until_stopped(self._in_turn(field, text, owner, kind, decode))
-        except EngineError as error:
-            raise Unavailable(f"the circuit cannot be examined now: {error}") from error
-
-    async def _in_turn(
-        self, field: str, text: str, owner: str, kind: bytes, decode: Callable[[bytes], Result]
-    ) -> Result:
         limit = self._examination_limit
         async with self._examination_queue.turn(owner, len(text)):
             call = Call(Frame(kind, text.encode("utf-8", "surrogatepass")), time_limit=limit)
             try:
                 answer = await self._ask(Role.EXAMINATION, call)
+                if answer.kind in (messages.ANALYSIS, messages.PROGRAM, messages.DRAWING):
+                    return await decoded_answer(call, answer, decode)
+                if answer.kind == messages.INVALID:
+                    raise await decoded_answer(call, answer, messages.decode_invalid)
+                _, details = await decoded_answer(call, answer, messages.decode_failure)
             except TimeLimitReached:
                 raise InvalidArgument(
                     field, f"takes longer than {limit:g} seconds to analyse; send a smaller circuit"
                 ) from None
-            if answer.kind in (messages.ANALYSIS, messages.PROGRAM, messages.DRAWING):
-                return await decoded_answer(call, answer, decode)
-            if answer.kind == messages.INVALID:
-                raise await decoded_answer(call, answer, messages.decode_invalid)
-            _, details = await decoded_answer(call, answer, messages.decode_failure)
+            except EngineError as error:
+                raise Unavailable(f"the circuit cannot be examined now: {error}") from error
             if answer.kind == messages.OUT_OF_MEMORY:
                 raise InvalidArgument(field, "needs too much memory; send a smaller circuit")
             raise RuntimeError(f"a circuit could not be analysed: {details}")

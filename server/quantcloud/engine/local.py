@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import pickle
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
@@ -87,11 +88,10 @@ class LocalEngine(ExaminingEngine):
         self, execution: Execution, *, time_limit: float, on_start: Callable[[], None]
     ) -> Outcome:
         preloaded = self._supervisor.position(execution.backend)
-        if not self._supervisor.is_preloaded(execution.backend):
-            await self._until_stopped(self._supervisor.until_preloaded(execution.backend))
+        await self._supervisor.until_preloaded(execution.backend)
         # If no process imported the backend, the first worker that runs a circuit on it does.
         kind = messages.EXECUTE if preloaded else messages.PREPARE_AND_EXECUTE
-        request = Frame(kind, messages.encode_execution(execution))
+        request = Frame(kind, pickle.dumps(execution))
         extra = self._extra_memory(execution)
         call = Call(
             request,

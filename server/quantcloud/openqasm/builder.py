@@ -110,23 +110,21 @@ class CircuitBuilder:
         if name in self._names:
             raise self._lexer.error(f"{shown(name)} is already declared", start)
 
-    def declare_qubits(self, name: str, size: int, start: int) -> Operand:
+    def declare_qubits(self, name: str, size: int, start: int) -> None:
         """Declare a quantum register."""
         self.check_new(name, start)
         self._check_size("qubit", self.num_qubits + size, MAX_QUBITS, start)
         self.qubits[name] = Register(name, self.num_qubits, size)
         self.num_qubits += size
         self.shadows |= self.gates.is_used(name)
-        return Operand(self.num_qubits - size, size, whole=True, start=start)
 
-    def declare_clbits(self, name: str, size: int, start: int) -> Operand:
+    def declare_clbits(self, name: str, size: int, start: int) -> None:
         """Declare a classical register."""
         self.check_new(name, start)
         self._check_size("classical bit", self.num_clbits + size, MAX_CLBITS, start)
         self.clbits[name] = Register(name, self.num_clbits, size)
         self.num_clbits += size
         self.shadows |= self.gates.is_used(name)
-        return Operand(self.num_clbits - size, size, whole=True, start=start)
 
     def declare_input(self, name: str, size: int | None, start: int) -> int:
         """Declare an input, an array if it has a `size`; return the index of its first value."""

@@ -1,4 +1,4 @@
-"""Parses angles: numbers, pi, functions, and the parameters of a gate definition.
+"""Parses angles of OpenQASM 2: numbers, pi, functions, and the parameters of a gate definition.
 
 The parser uses operator precedence with explicit stacks. So nesting takes memory in proportion to
 the source and never overflows the interpreter's stack. Parts without parameters are evaluated while
@@ -20,23 +20,6 @@ from quantcloud.circuits.expressions import (
 )
 from quantcloud.circuits.ir import Expression
 from quantcloud.openqasm.lexer import Lexer, position, shown
-
-CONSTANTS: Final[Mapping[str, float]] = {"pi": math.pi}
-CONSTANTS_3: Final[Mapping[str, float]] = {
-    "pi": math.pi,
-    "tau": math.tau,
-    "euler": math.e,
-    "\u03c0": math.pi,
-    "\u03c4": math.tau,
-    "\u2107": math.e,
-}
-# Other names of functions in OpenQASM 3.
-FUNCTIONS_3: Final[Mapping[str, str]] = {
-    "arcsin": "asin",
-    "arccos": "acos",
-    "arctan": "atan",
-    "log": "ln",
-}
 
 # As in Python and Qiskit: -2^2 is -4, 2^-1 is 0.5, and only ^ is right-associative.
 _PRECEDENCE: Final[Mapping[str, int]] = {"+": 1, "-": 1, "*": 2, "/": 2, NEGATE: 3, "^": 4}
@@ -76,16 +59,10 @@ class _Output:
 
 
 class ExpressionParser:
-    """Parses one expression at a lexer's cursor and leaves the cursor after it.
+    """Parses one expression at a lexer's cursor and leaves the cursor after it."""
 
-    `version` is 2 or 3. In version 3, the power is `**` (`^` has another meaning), and there are
-    more names.
-    """
-
-    def __init__(self, lexer: Lexer, version: int) -> None:
+    def __init__(self, lexer: Lexer) -> None:
         self._lexer = lexer
-        self._is_version_3 = version > 2  # noqa: PLR2004 - the versions are 2 and 3
-        self._constants = CONSTANTS_3 if self._is_version_3 else CONSTANTS
 
     def parse(self, parameters: Mapping[str, int]) -> Expression:
         """Return the expression in postfix; `parameters` maps names to their indices.
@@ -143,10 +120,10 @@ class ExpressionParser:
                 output.operand(finite(float(text)), symbolic=False)
             elif kind == "id" and text in parameters:
                 output.operand(parameters[text], symbolic=True)
-            elif kind == "id" and text in self._constants:
-                output.operand(self._constants[text], symbolic=False)
-            elif kind == "id" and (function := self._function(text)) is not None:
-                waiting.append(function)
+            elif kind == "id" and text == "pi":
+                output.operand(math.pi, symbolic=False)
+            elif kind == "id" and text in FUNCTIONS:
+                waiting.append(text)
                 lexer.advance()
                 if not lexer.at("("):
                     raise lexer.error(f"expected '(' after the function '{text}'")
@@ -176,16 +153,9 @@ class ExpressionParser:
             if waiting and waiting[-1] in FUNCTIONS:
                 output.apply(waiting.pop())
 
-    def _function(self, name: str) -> str | None:
-        if self._is_version_3:
-            name = FUNCTIONS_3.get(name, name)
-        return name if name in FUNCTIONS else None
-
     def _infix(self) -> str | None:
         lexer = self._lexer
         symbol = lexer.text if lexer.kind == "op" else ""
-        if symbol == "^" and self._is_version_3:
-            raise lexer.error("in OpenQASM 3 '^' is not a power; write '**'")
         if symbol == "**":
             symbol = "^"
         if symbol not in OPERATORS:
@@ -197,14 +167,12 @@ class ExpressionParser:
         lexer = self._lexer
         if lexer.kind != "id":
             return lexer.error(f"expected a number or an expression, got {lexer.described()}")
-        known = ", ".join([*parameters, *(name for name in self._constants if name.isascii())][:8])
+        known = ", ".join([*parameters, "pi"][:8])
         return lexer.error(f"{shown(lexer.text)} is not defined here; known are {known}")
 
     def _misses_operator(self, parameters: Mapping[str, int]) -> bool:
         """Return whether an operand follows where an operator is needed, as in `2pi`."""
         lexer = self._lexer
         return lexer.kind == "id" and (
-            lexer.text in parameters
-            or lexer.text in self._constants
-            or self._function(lexer.text) is not None
+            lexer.text in parameters or lexer.text == "pi" or lexer.text in FUNCTIONS
         )

@@ -1,7 +1,7 @@
 """Tokens of OpenQASM 2 and 3, and errors that point at them."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Final, cast
 from unicodedata import category
 
@@ -101,14 +101,20 @@ class Lexer:
     `previous_end` is the end of the token before.
     """
 
-    __slots__ = ("_dialect", "end", "kind", "previous_end", "source", "start", "text")
+    __slots__ = ("_dialect", "end", "kind", "previous_end", "reserved", "source", "start", "text")
 
     kind: str
     text: str
 
-    def __init__(self, source: str, version: int = 2) -> None:
-        """Make a cursor that is on no token until the first `seek`. `version` is 2 or 3."""
+    def __init__(
+        self, source: str, version: int = 2, reserved: Container[str] = frozenset()
+    ) -> None:
+        """Make a cursor that is on no token until the first `seek`.
+
+        `version` is 2 or 3, and `reserved` words cannot be declared as names.
+        """
         self.source = source
+        self.reserved = reserved
         self.start = -1
         self._dialect = _DIALECTS[version]
 
@@ -211,6 +217,36 @@ class Lexer:
         found = self.text, self.start
         self.advance()
         return found
+
+    def new_name(self, what: str) -> tuple[str, int]:
+        """Go past a name in its declaration; return it and its offset. Raises `CircuitError`."""
+        name, start = self.name(what)
+        self.check_new_name(name, what, start)
+        return name, start
+
+    def check_new_name(self, name: str, what: str, start: int) -> None:
+        """Check that a name may be declared. Raises `CircuitError` at `start`."""
+        if name in self.reserved:
+            raise self.error(f"{shown(name)} is a reserved word, it cannot name {what}", start)
+
+    def new_names(self, what: str, others: Container[str] = ()) -> tuple[str, ...]:
+        """Go past names, separated by commas, that differ from each other and from `others`."""
+        names: dict[str, None] = {}
+        while True:
+            name, start = self.new_name(what)
+            if name in names or name in others:
+                raise self.error(f"{shown(name)} stands twice in this declaration", start)
+            names[name] = None
+            if not self.accept(","):
+                return tuple(names)
+
+    def gate_operands(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Go past the parameters and the qubits in the head of a gate; return their names."""
+        parameters: tuple[str, ...] = ()
+        if self.accept("(") and not self.accept(")"):
+            parameters = self.new_names("a parameter")
+            self.expect(")", "after the parameters")
+        return parameters, self.new_names("a qubit", parameters)
 
     def integer(self, what: str) -> int:
         """Go past a whole number and return it; a number above all limits is capped."""

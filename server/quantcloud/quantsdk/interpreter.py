@@ -1,11 +1,11 @@
 """Execute the statements of a program. Each supported kind has a method."""
 
 import ast
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from quantcloud.quantsdk import natives, operations, sdk
-from quantcloud.quantsdk.expressions import FAULTS, Evaluator, Function, Scope, member
+from quantcloud.quantsdk.expressions import Evaluator, Function, Scope, member
 from quantcloud.quantsdk.values import REQUIRED, Module, Refusal, bind, type_of
 
 MAX_CALLS: Final = 50
@@ -13,10 +13,6 @@ MAX_CALLS: Final = 50
 
 _MODULES: Final[Mapping[str, Module]] = {m.name: m for m in (sdk.QUANTSDK, natives.MATH)}
 _IMPORTS: Final = f"only {' and '.join(_MODULES)} can be imported"
-
-_STATEMENTS: Final = (
-    "an assignment, a call, import, def, return, if, for, while, break, continue or pass can"
-)
 
 
 class _Break(Exception):
@@ -33,16 +29,13 @@ class _Return(Exception):
         self.value = value
 
 
-class Interpreter:
+class Interpreter(Evaluator):
     """Executes one program."""
 
     def __init__(self, source: str, session: sdk.Session) -> None:
-        self._session = session
-        self._evaluator = Evaluator(source, session, self._invoke, self._set)
-        self._value = self._evaluator.value
-        self._refuse = self._evaluator.refuse
+        super().__init__(source, session)
         self._calls = self._loops = 0
-        self._statements: Mapping[type, Callable[[Any], None]] = {
+        self._visitors |= {
             ast.Expr: self._expression,
             ast.Assign: self._assign,
             ast.AnnAssign: self._annotated,
@@ -59,92 +52,73 @@ class Interpreter:
             ast.ImportFrom: self._import_from,
         }
 
-    @property
-    def line(self) -> int:
-        """The line of the statement or call that is being executed."""
-        return self._evaluator.line
-
     def run(self, module: ast.Module) -> None:
         """Raises `NotUnderstood`, or `FirstRun` when the program runs a circuit."""
         self._block(module.body)
 
     def _block(self, body: Sequence[ast.stmt]) -> None:
         for node in body:
-            self._execute(node)
-
-    def _execute(self, node: ast.stmt) -> None:
-        handle = self._statements.get(type(node))
-        if handle is None:
-            self._refuse(node, _STATEMENTS)
-        self._evaluator.line = node.lineno
-        try:
-            self._session.spend()
-            handle(node)
-        except FAULTS as error:
-            raise self._evaluator.located(error, node) from None
+            self.line = node.lineno
+            self.visit(node)
 
     def _expression(self, node: ast.Expr) -> None:
-        self._value(node.value)
+        self.visit(node.value)
 
     def _assign(self, node: ast.Assign) -> None:
-        value = self._value(node.value)
+        value = self.visit(node.value)
         for target in node.targets:
-            self._set(target, value)
+            self.assign(target, value)
 
     def _annotated(self, node: ast.AnnAssign) -> None:
         if node.value is not None:
-            self._set(node.target, self._value(node.value))
+            self.assign(node.target, self.visit(node.value))
 
     def _augmented(self, node: ast.AugAssign) -> None:
         target = node.target
         if isinstance(target, ast.Name):
-            before = self._value(target)
-            self._set(target, self._joined_in_place(node, before))
+            before = self.visit(target)
+            self.assign(target, self._joined_in_place(node, before))
         elif isinstance(target, ast.Subscript):
-            held, index = self._value(target.value), self._value(target.slice)
+            held, index = self.visit(target.value), self.visit(target.slice)
             before = operations.subscript(self._session, held, index)
             operations.put(self._session, held, index, self._joined_in_place(node, before))
         else:
-            self._refuse(target, "a name or a subscript can")
+            self.refuse(target, "a name or a subscript can")
 
     def _joined_in_place(self, node: ast.AugAssign, before: Any) -> Any:
-        value = self._value(node.value)
+        value = self.visit(node.value)
         if type_of(before) is list and isinstance(node.op, ast.Add):
             natives.extend(self._session, before, value)
             return before
         return operations.binary(self._session, type(node.op), before, value)
 
-    def _set(self, target: ast.expr, value: Any) -> None:
+    def assign(self, target: ast.expr, value: Any) -> None:
         if isinstance(target, ast.Name):
-            self._evaluator.scope.names[target.id] = value
+            self.scope.names[target.id] = value
         elif isinstance(target, ast.Tuple | ast.List):
             values = self._session.listed(value)
             if len(values) != len(target.elts):
                 names, given = len(target.elts), len(values)
-                raise self._evaluator.located(
-                    Refusal(f"{given} values cannot go to {names} names"), target
-                )
+                raise self.located(Refusal(f"{given} values cannot go to {names} names"), target)
             for each, part in zip(target.elts, values, strict=True):
-                self._set(each, part)
+                self.assign(each, part)
         elif isinstance(target, ast.Subscript):
-            operations.put(
-                self._session, self._value(target.value), self._value(target.slice), value
-            )
+            operations.put(self._session, self.visit(target.value), self.visit(target.slice), value)
         else:
-            self._refuse(target, "a value can be given to names and subscripts")
+            self.refuse(target, "a value can be given to names and subscripts")
 
     def _if(self, node: ast.If) -> None:
-        self._block(node.body if self._value(node.test) else node.orelse)
+        self._block(node.body if self.visit(node.test) else node.orelse)
 
     def _for(self, node: ast.For) -> None:
-        for each in self._session.items(self._value(node.iter)):
-            self._set(node.target, each)
+        for each in self._session.items(self.visit(node.iter)):
+            self.assign(node.target, each)
             if not self._loop(node.body):
                 return
         self._block(node.orelse)
 
     def _while(self, node: ast.While) -> None:
-        while self._value(node.test):
+        while self.visit(node.test):
             if not self._loop(node.body):
                 return
         self._block(node.orelse)
@@ -172,7 +146,7 @@ class Interpreter:
 
     def _return(self, node: ast.Return) -> None:
         self._check_inside(self._calls, "return", "a function")
-        raise _Return(None if node.value is None else self._value(node.value))
+        raise _Return(None if node.value is None else self.visit(node.value))
 
     def _check_inside(self, depth: int, word: str, where: str) -> None:
         if not depth:
@@ -186,38 +160,34 @@ class Interpreter:
         others = (*node.decorator_list, given.vararg, *given.kwonlyargs, given.kwarg)
         for other in others:
             if other is not None:
-                self._refuse(other, "a function takes plain parameters, with defaults or without")
+                self.refuse(other, "a function takes plain parameters, with defaults or without")
         names = [argument.arg for argument in (*given.posonlyargs, *given.args)]
         signature = dict.fromkeys(names, REQUIRED)
         if given.defaults:
-            values = self._evaluator.values(given.defaults)
+            values = self.values(given.defaults)
             signature.update(zip(names[-len(values) :], values, strict=True))
-        self._evaluator.scope.names[node.name] = Function(
-            node.name, signature, node.body, self._evaluator.scope
-        )
+        self.scope.names[node.name] = Function(node.name, signature, node.body, self.scope)
 
     def _import(self, node: ast.Import) -> None:
         for alias in node.names:
             if alias.name not in _MODULES:
                 raise Refusal(f"{alias.name!r} cannot be imported; {_IMPORTS}")
-            self._evaluator.scope.names[alias.asname or alias.name] = _MODULES[alias.name]
+            self.scope.names[alias.asname or alias.name] = _MODULES[alias.name]
 
     def _import_from(self, node: ast.ImportFrom) -> None:
         module = _MODULES.get(node.module or "")
         if module is None or node.level:
             raise Refusal(f"{node.module!r} cannot be imported from; {_IMPORTS}")
         for alias in node.names:
-            self._evaluator.scope.names[alias.asname or alias.name] = member(module, alias.name)
+            self.scope.names[alias.asname or alias.name] = member(module, alias.name)
 
-    def _invoke(
-        self, function: Function, arguments: Sequence[Any], named: Mapping[str, Any]
-    ) -> Any:
+    def invoke(self, function: Function, arguments: Sequence[Any], named: Mapping[str, Any]) -> Any:
         if self._calls >= MAX_CALLS:
             raise Refusal(f"more than {MAX_CALLS} functions call each other")
         values = bind(function.name, function.signature, arguments, named)
         inside = Scope(dict(zip(function.signature, values, strict=True)), function.scope)
-        outside = self._evaluator.scope, self._loops
-        self._evaluator.scope, self._loops = inside, 0
+        outside = self.scope, self._loops
+        self.scope, self._loops = inside, 0
         self._calls += 1
         try:
             self._block(function.body)
@@ -225,5 +195,5 @@ class Interpreter:
             return result.value
         finally:
             self._calls -= 1
-            self._evaluator.scope, self._loops = outside
+            self.scope, self._loops = outside
         return None

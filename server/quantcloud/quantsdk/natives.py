@@ -97,20 +97,21 @@ def _float(_: Budget, value: Any) -> float:
     return float(value if type(value) is str else _number(value))
 
 
-def _abs(_: Budget, number: Any) -> Any:
-    return abs(_number(number))
-
-
-def _bool(_: Budget, value: Any) -> bool:
-    return bool(value)
-
-
 def _tuple(budget: Budget, values: Any) -> tuple[Any, ...]:
     return tuple(budget.listed(values))
 
 
 def _print(_: Budget, *__: Any) -> None:
     """Do nothing: a program prints results, and there are none here."""
+
+
+def _plain(name: str, function: Callable[[Any], Any], signature: Mapping[str, Any]) -> Native:
+    """Return a native whose function needs no budget."""
+
+    def call(_: Budget, value: Any) -> Any:
+        return function(value)
+
+    return Native(name, call, signature)
 
 
 def _natives(*natives: Native) -> Mapping[str, Native]:
@@ -129,11 +130,11 @@ BUILTINS: Final[Mapping[str, Any]] = {
         Native("min", _extreme(min)),
         Native("max", _extreme(max)),
         Native("sorted", _sorted, {"iterable": REQUIRED, "reverse": False}),
-        Native("abs", _abs, {"number": REQUIRED}),
+        _plain("abs", lambda number: abs(_number(number)), {"number": REQUIRED}),
         Native("round", _round, {"number": REQUIRED, "ndigits": None}),
         Native("int", _int, {"value": 0, "base": None}),
         Native("float", _float, {"value": 0.0}),
-        Native("bool", _bool, {"value": False}),
+        _plain("bool", bool, {"value": False}),
         Native("str", shown, {"value": ""}),
         Native("list", Budget.listed, {"iterable": ()}),
         Native("tuple", _tuple, {"iterable": ()}),
@@ -172,22 +173,6 @@ def _count(budget: Budget, values: Any, value: Any) -> int:
     return values.count(value)
 
 
-def _upper(_: Budget, text: str) -> str:
-    return text.upper()
-
-
-def _lower(_: Budget, text: str) -> str:
-    return text.lower()
-
-
-def _values(_: Budget, mapping: dict[Any, Any]) -> list[Any]:
-    return list(mapping.values())
-
-
-def _items(_: Budget, mapping: dict[Any, Any]) -> list[tuple[Any, Any]]:
-    return list(mapping.items())
-
-
 def _get(budget: Budget, mapping: dict[Any, Any], key: Any, default: Any) -> Any:
     budget.weigh(key)
     return mapping.get(key, default)
@@ -197,8 +182,8 @@ METHODS: Final[Mapping[type, Mapping[str, Native]]] = {
     str: _natives(
         Native("count", _count, {"value": REQUIRED}),
         Native("join", _join, {"iterable": REQUIRED}),
-        Native("upper", _upper, {}),
-        Native("lower", _lower, {}),
+        _plain("upper", str.upper, {}),
+        _plain("lower", str.lower, {}),
     ),
     list: _natives(
         Native("append", _append, {"value": REQUIRED}),
@@ -208,8 +193,8 @@ METHODS: Final[Mapping[type, Mapping[str, Native]]] = {
     tuple: _natives(Native("count", _count, {"value": REQUIRED})),
     dict: _natives(
         Native("keys", Budget.listed, {}),
-        Native("values", _values, {}),
-        Native("items", _items, {}),
+        _plain("values", lambda mapping: list(mapping.values()), {}),
+        _plain("items", lambda mapping: list(mapping.items()), {}),
         Native("get", _get, {"key": REQUIRED, "default": None}),
     ),
 }

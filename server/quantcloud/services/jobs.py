@@ -69,7 +69,7 @@ class JobUseCases:
             return await self._store.jobs.get(principal.account_id, job_id)
         job: Job | None = None
         watching = self._feed.watch_job(principal.account_id, job_id, None)
-        with self._streams.watch(principal.account_id):
+        with self._streams.watches.taken(principal.account_id):
             async with aclosing(watching) as watch:
                 # If the server is about to stop, the job as it is now is an answer.
                 with suppress(TimeoutError, Unavailable):

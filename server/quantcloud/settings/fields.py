@@ -4,11 +4,17 @@ import ipaddress
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, cast
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -19,49 +25,8 @@ from pydantic_settings import (
 from quantcloud.domain.account import Tier, TierLimits
 from quantcloud.environment import CONFIG_FILE, PREFIX
 from quantcloud.settings.contradictions import contradictions
+from quantcloud.settings.tiers import DEFAULT_TIERS, from_json, with_defaults
 from quantcloud.settings.units import Bytes, Days, Kib, Seconds
-
-DEFAULT_TIERS: Mapping[Tier, TierLimits] = {
-    Tier.EXPLORER: TierLimits(
-        max_shots=10_000,
-        max_points=100,
-        max_qubits=25,
-        max_concurrent_jobs=3,
-        max_waiting_jobs=100,
-        api_keys=5,
-        simulator_minutes=60.0,
-        qpu_tasks=10,
-        credits_usd=50.0,
-        job_seconds=60.0,
-        requests_per_minute=30,
-    ),
-    Tier.DEVELOPER: TierLimits(
-        max_shots=100_000,
-        max_points=1_000,
-        max_qubits=30,
-        max_concurrent_jobs=10,
-        max_waiting_jobs=1_000,
-        api_keys=20,
-        simulator_minutes=600.0,
-        qpu_tasks=100,
-        credits_usd=500.0,
-        job_seconds=600.0,
-        requests_per_minute=120,
-    ),
-    Tier.ENTERPRISE: TierLimits(
-        max_shots=1_000_000,
-        max_points=10_000,
-        max_qubits=1_000,
-        max_concurrent_jobs=100,
-        max_waiting_jobs=10_000,
-        api_keys=100,
-        simulator_minutes=None,
-        qpu_tasks=None,
-        credits_usd=10_000.0,
-        job_seconds=3_600.0,
-        requests_per_minute=None,
-    ),
-}
 
 _URL = re.compile(r"https?://[^\s/?#@]+/?")
 _HOST_AND_PORT = re.compile(r"([\w.-]+|\[[\da-fA-F:.]+\]):\d{1,5}")
@@ -78,6 +43,8 @@ def _ip_address(given: str) -> str:
 Host = Annotated[str, AfterValidator(_ip_address)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1)]
+Period = Annotated[Seconds, Field(gt=0)]
 
 
 def setting(default: Any, section: str, meaning: str, unset: str | None = None) -> Any:
@@ -103,7 +70,11 @@ class Settings(BaseSettings):
 
     # An empty variable, as `${NAME:-}` in a compose file gives, counts as not set.
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True
+        env_prefix=PREFIX,
+        frozen=True,
+        extra="ignore",
+        env_ignore_empty=True,
+        enable_decoding=False,
     )
 
     data_dir: Path = setting(Path(".quantcloud"), SERVES, "The folder of everything that is kept.")
@@ -111,7 +82,7 @@ class Settings(BaseSettings):
     http_port: Port = setting(8080, SERVES, "Envoy's port; 0 is any free one.")
     grpc_host: Host = setting("127.0.0.1", SERVES, "The gRPC server's address.")
     grpc_port: Port = setting(50051, SERVES, "The gRPC server's port; 0 is any free one.")
-    grpc_connection_age_seconds: Annotated[Seconds, Field(ge=1, allow_inf_nan=False)] = setting(
+    grpc_connection_age_seconds: Annotated[Seconds, Field(ge=1)] = setting(
         3600.0, SERVES,
         "After how long a gRPC connection is told to end, so that clients spread over servers. "
         "Calls that are open go on.",
@@ -140,7 +111,7 @@ class Settings(BaseSettings):
         None, SERVES, "The port of that; 0 is any free one.",
         "9464, with `quantcloud envoy` 9465; a free one if it is taken",
     )  # fmt: skip
-    drain_seconds: Annotated[Seconds, Field(ge=0, allow_inf_nan=False)] = setting(
+    drain_seconds: Annotated[Seconds, Field(ge=0)] = setting(
         30.0, SERVES, "How long runs may go on after SIGTERM."
     )
     log_level: Literal["debug", "info", "warning", "error"] = setting(
@@ -181,7 +152,7 @@ class Settings(BaseSettings):
     http_redirect_port: Port | None = setting(
         None, ENCRYPTS, "A port for plain HTTP that redirects to HTTPS.", "none"
     )
-    hsts_seconds: Annotated[Seconds, Field(ge=0, allow_inf_nan=False)] = setting(
+    hsts_seconds: Annotated[Seconds, Field(ge=0)] = setting(
         31_536_000.0, ENCRYPTS,
         "With TLS, how long browsers refuse plain HTTP (`Strict-Transport-Security`); 0 is off.",
     )  # fmt: skip
@@ -211,28 +182,28 @@ class Settings(BaseSettings):
     max_header_kib: Annotated[Kib, Field(ge=1, le=96)] = setting(
         12, ADMITS, "The headers of a request together, in KiB."
     )
-    max_connections: Annotated[int, Field(ge=1)] = setting(10_000, ADMITS, "Connections at once.")
-    max_connections_per_address: Annotated[int, Field(ge=1)] = setting(
+    max_connections: Count = setting(10_000, ADMITS, "Connections at once.")
+    max_connections_per_address: Count = setting(
         1_000, ADMITS,
         "Connections of one IPv4 address or IPv6 /64 network, which may share them with a "
         "sixteenth of the others. With trusted proxies it is `max_connections`.",
     )  # fmt: skip
-    connection_idle_seconds: Annotated[Seconds, Field(ge=0.1, le=3600, allow_inf_nan=False)] = (
+    connection_idle_seconds: Annotated[Seconds, Field(ge=0.1, le=3600)] = (
         setting(
             50.0, ADMITS,
             "After how long a connection without a request ends; one that had requests gets 6 "
             "seconds more.",
         )
     )  # fmt: skip
-    max_requests: Annotated[int, Field(ge=1)] = setting(
+    max_requests: Count = setting(
         20_000, ADMITS,
         "Requests at once; an open watch is a request. REST calls are counted apart from streams "
         "and gRPC. More are 503 with `Retry-After`.",
     )  # fmt: skip
-    max_watches: Annotated[int, Field(ge=1)] = setting(
+    max_watches: Count = setting(
         1_000, ADMITS, "Watches and waits that an account may have open at each server."
     )
-    cors_origins: tuple[str, ...] = setting(
+    cors_origins: Annotated[tuple[str, ...], BeforeValidator(from_json)] = setting(
         ("*",), ADMITS, "Origins that browsers may call from, as JSON."
     )
     trusted_proxies: Annotated[int, Field(ge=0)] = setting(
@@ -265,7 +236,7 @@ class Settings(BaseSettings):
     jwt_tier_claim: bool = setting(
         False, SIGN_IN, "Whether a token's `app_metadata.tier` sets its account's tier."
     )
-    tiers: Mapping[Tier, TierLimits] = setting(
+    tiers: Annotated[Mapping[Tier, TierLimits], BeforeValidator(with_defaults)] = setting(
         DEFAULT_TIERS, SIGN_IN, "Limits of each tier, as JSON; those left out keep their default.",
         "the published limits",
     )  # fmt: skip
@@ -276,7 +247,7 @@ class Settings(BaseSettings):
     ray_address: str = setting(
         "auto", RUNS, "HOST:PORT of the cluster's head; `auto` is this machine's."
     )
-    workers: Annotated[int, Field(ge=1)] | None = setting(
+    workers: Count | None = setting(
         None, RUNS, "Worker processes of the engine `local`.", "one for each core"
     )
     worker_memory: Annotated[Bytes, Field(ge=1)] | None = setting(
@@ -285,7 +256,7 @@ class Settings(BaseSettings):
         "needs.",
         "80 % of memory; with Ray, of a core's share",
     )  # fmt: skip
-    threads_per_run: Annotated[int, Field(ge=1)] | None = setting(
+    threads_per_run: Count | None = setting(
         None, RUNS,
         "The most threads of a run, on cores that are idle when it starts. They have the lowest "
         "priority. The engine `ray` gives a run as many threads as its backend states `cpus`.",
@@ -314,10 +285,10 @@ class Settings(BaseSettings):
         None, KEEPS, "`postgresql://...`, or another SQLite file as `sqlite:///PATH`.",
         "`quantcloud.db` in the data folder",
     )  # fmt: skip
-    database_connections: Annotated[int, Field(ge=1)] = setting(
+    database_connections: Count = setting(
         10, KEEPS, "Connections that read from PostgreSQL; one more writes, and one listens."
     )
-    database_poll_seconds: Annotated[Seconds, Field(gt=0, allow_inf_nan=False)] = setting(
+    database_poll_seconds: Period = setting(
         1.0, KEEPS, "How soon the server sees other servers' changes without a notification."
     )
     retention_days: Annotated[Days, Field(ge=1)] | None = setting(
@@ -331,26 +302,22 @@ class Settings(BaseSettings):
         "listed. Usage keeps counting them.",
         "never",
     )  # fmt: skip
-    lease_seconds: Annotated[Seconds, Field(gt=0, allow_inf_nan=False)] = setting(
+    lease_seconds: Period = setting(
         30.0, KEEPS, "After how long a silent server's runs go to others."
     )
-    heartbeat_seconds: Annotated[Seconds, Field(gt=0, allow_inf_nan=False)] = setting(
-        10.0, KEEPS, "How often a server renews its leases."
-    )
-    sweep_seconds: Annotated[Seconds, Field(gt=0, allow_inf_nan=False)] = setting(
-        5.0, KEEPS, "How often a server looks for leases that ended."
-    )
+    heartbeat_seconds: Period = setting(10.0, KEEPS, "How often a server renews its leases.")
+    sweep_seconds: Period = setting(5.0, KEEPS, "How often a server looks for leases that ended.")
 
-    watch_checkpoint_seconds: Annotated[Seconds, Field(gt=0, allow_inf_nan=False)] = setting(
+    watch_checkpoint_seconds: Period = setting(
         15.0, WATCHES, "How often a quiet watch shows that it lives."
     )
-    watch_idle_seconds: Annotated[Seconds, Field(ge=1, le=86_400, allow_inf_nan=False)] = setting(
+    watch_idle_seconds: Annotated[Seconds, Field(ge=1, le=86_400)] = setting(
         300.0, WATCHES, "After how long without any message Envoy ends a watch."
     )
-    watch_recheck_seconds: Annotated[Seconds, Field(gt=0, allow_inf_nan=False)] = setting(
+    watch_recheck_seconds: Period = setting(
         10.0, WATCHES, "How often a watch's credentials are checked again."
     )
-    watch_position_seconds: Annotated[Seconds, Field(gt=0, allow_inf_nan=False)] = setting(
+    watch_position_seconds: Period = setting(
         0.5, WATCHES, "The shortest time between two messages about a job's place in the queue."
     )
 
@@ -392,28 +359,6 @@ class Settings(BaseSettings):
     def _lower_case(cls, given: object) -> object:
         return given.lower() if isinstance(given, str) else given
 
-    @field_validator("tiers", mode="before")
-    @classmethod
-    def _fill_in(cls, given: object) -> object:
-        """Complete the given tiers with their default limits, and refuse unknown limits."""
-        if not isinstance(given, Mapping):
-            return given
-        filled: dict[Any, object] = {}
-        known = [field.name for field in fields(TierLimits)]
-        for name, limits in cast("Mapping[Any, object]", given).items():
-            tier = next((tier for tier in Tier if tier.value == name), None)
-            if tier is None or not isinstance(limits, Mapping):
-                filled[name] = limits
-                continue
-            changes = cast("Mapping[str, object]", limits)
-            if unknown := changes.keys() - known:
-                raise ValueError(
-                    f"{name} has no limit called {', '.join(sorted(unknown))}; "
-                    f"known are {', '.join(known)}"
-                )
-            filled[name] = {**asdict(DEFAULT_TIERS[tier]), **changes}
-        return filled
-
     @model_validator(mode="after")
     def _check_together(self) -> Self:
         """Refuse settings that contradict each other, with one line for each contradiction."""
@@ -430,6 +375,10 @@ class Settings(BaseSettings):
     def http_scheme(self) -> str:
         """The scheme of the URL at which Envoy serves."""
         return "http" if self.tls_cert is None else "https"
+
+    @property
+    def access_log_path(self) -> Path:
+        return self.access_log or self.data_dir / "access.log"
 
     @property
     def audit_log_path(self) -> Path:

@@ -4,7 +4,6 @@ import json
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, cast
@@ -20,7 +19,8 @@ from quantcloud.environment import (
     nearest,
     unknown_variables,
 )
-from quantcloud.settings.fields import DEFAULT_TIERS, Settings
+from quantcloud.settings.fields import Settings
+from quantcloud.settings.tiers import changed_limits
 
 _MASK = "********"
 
@@ -70,7 +70,6 @@ def load(options: Mapping[str, Any]) -> Settings:
         for key in file
         if key not in fields
     ]
-    mistakes += _forget_invalid_json()
     try:
         settings = Settings(**given)
     except ValidationError as error:
@@ -129,23 +128,12 @@ def _text(name: str, value: Any) -> str:
     if isinstance(value, SecretStr):
         return _MASK
     if isinstance(value, Mapping):
-        return json.dumps(_changed_limits(cast("Mapping[Tier, TierLimits]", value)))
+        return json.dumps(changed_limits(cast("Mapping[Tier, TierLimits]", value)))
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, bool | tuple):
         return json.dumps(value)
     return _without_password(str(value))
-
-
-def _changed_limits(tiers: Mapping[Tier, TierLimits]) -> dict[str, dict[str, Any]]:
-    """Return the limits that differ from the published ones."""
-    changed: dict[str, dict[str, Any]] = {}
-    for tier, limits in tiers.items():
-        published = asdict(DEFAULT_TIERS[tier])
-        differ = {name: each for name, each in asdict(limits).items() if each != published[name]}
-        if differ:
-            changed[tier.value] = differ
-    return changed
 
 
 def _without_password(text: str) -> str:
@@ -190,19 +178,3 @@ def _lines(
     # A union's branch, such as `constrained-int`, says nothing to people.
     inner = [part for part in inner if not part.startswith(("constrained", "function"))]
     return [f"{'.'.join([place, *inner])}: {message[:1].lower()}{message[1:]}"]
-
-
-def _forget_invalid_json() -> list[str]:
-    """Remove variables that should be JSON and are not; return a line for each.
-
-    Otherwise the first of them would hide all other mistakes.
-    """
-    mistakes: list[str] = []
-    for name in ("cors_origins", "tiers"):
-        given = os.environ.get(variable(name))
-        try:
-            json.loads(given or "null")
-        except ValueError as error:
-            mistakes.append(f"{variable(name)}: is no JSON: {error}")
-            del os.environ[variable(name)]
-    return mistakes

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, ByteSize, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, ByteSize, Field, TypeAdapter, ValidationError
 
 _TIME = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[a-z]*)", re.IGNORECASE)
 _SECONDS: Mapping[str, float] = {
@@ -57,7 +57,8 @@ Bytes = Annotated[int, BeforeValidator(_bytes)]
 """A number of bytes."""
 Kib = Annotated[int, BeforeValidator(_kib)]
 """A number of KiB."""
-Seconds = Annotated[float, BeforeValidator(lambda given: _time(given, "s"))]
+_Finite = Annotated[float, Field(allow_inf_nan=False)]
+Seconds = Annotated[_Finite, BeforeValidator(lambda given: _time(given, "s"))]
 """A number of seconds."""
-Days = Annotated[float, BeforeValidator(lambda given: _time(given, "d"))]
+Days = Annotated[_Finite, BeforeValidator(lambda given: _time(given, "d"))]
 """A number of days."""

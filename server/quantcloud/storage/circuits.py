@@ -17,8 +17,7 @@ from quantcloud.domain.page import Page, Place, Window, page_of
 from quantcloud.domain.value_object import value_object
 from quantcloud.storage.database import codec
 from quantcloud.storage.database.interface import AnyRow, Connection, Database
-from quantcloud.storage.database.listings import listings, page_parameters
-from quantcloud.storage.database.queries import identifier
+from quantcloud.storage.database.queries import identifier, listings, page_parameters
 from quantcloud.storage.database.tables import saved_circuits
 from quantcloud.storage.unit_of_work.group_commit import Writer
 from quantcloud.storage.unit_of_work.transaction import Transaction

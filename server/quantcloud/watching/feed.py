@@ -17,7 +17,7 @@ from quantcloud.watching.job_watch import JobWatch
 from quantcloud.watching.keepalive import Keepalives
 from quantcloud.watching.queues import QueueMonitor
 from quantcloud.watching.sources import EventLog, Sources
-from quantcloud.watching.subscription import Subscription, call_in_batches
+from quantcloud.watching.subscription import Subscription, wake_in_batches
 from quantcloud.watching.update import AccountUpdate, JobUpdate
 
 # A larger result is not published in memory, because slow readers would keep it there.
@@ -49,7 +49,7 @@ class EventFeed:
                     if subscription.put(*group):
                         notified[subscription] = None
             sources.queues.notice(*group)
-        call_in_batches(Subscription.wake, notified)
+        wake_in_batches(iter(notified))
 
     def wants(self, news: News) -> bool:
         """Whether a watch needs the events behind news of another server.

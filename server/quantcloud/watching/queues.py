@@ -9,7 +9,7 @@ import structlog
 
 from quantcloud.domain.errors import Damaged, Unavailable
 from quantcloud.domain.job import Job, JobEvent, JobStatus
-from quantcloud.watching.subscription import Subscription, call_in_batches
+from quantcloud.watching.subscription import BATCH, Subscription
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -35,10 +35,9 @@ class QueueMonitor:
         self._seconds = seconds
         # The followers of each backend's queue, each with its job's id.
         self._followers: defaultdict[str, dict[Subscription, str]] = defaultdict(dict)
-        self._due: set[str] = set()
-        self._readings: dict[str, asyncio.Task[None]] = {}
-        # Backends whose queue changed while it was read.
-        self._moved: set[str] = set()
+        # Backends whose queue has changed since it was read.
+        self._changed: set[str] = set()
+        self._readers: dict[str, asyncio.Task[None]] = {}
 
     async def position(self, job: Job) -> int | None:
         """Return a job's position, from 1; None if it is not queued."""
@@ -64,27 +63,21 @@ class QueueMonitor:
         """Process committed events of one job: schedule a reading if they change a queue."""
         # Once set, a job's backend never changes.
         backend = events[-1].job.backend
-        if backend is None or backend not in self._followers or backend in self._due:
+        if backend is None or backend not in self._followers or backend in self._changed:
             return
         if any(event.job.status in _MOVES for event in events):
-            self._due.add(backend)
-            pause = max(self._seconds, len(self._followers[backend]) / _NOTIFIED_PER_SECOND)
-            asyncio.get_running_loop().call_later(pause, self._begin, backend)
+            self._changed.add(backend)
+            if backend not in self._readers:
+                self._readers[backend] = asyncio.ensure_future(self._read_changes(backend))
 
-    def _begin(self, backend: str) -> None:
-        self._due.discard(backend)
-        if backend in self._readings:
-            # With two concurrent readings, the older one might end last.
-            self._moved.add(backend)
-        elif backend in self._followers:
-            self._readings[backend] = reading = asyncio.ensure_future(self._read(backend))
-            reading.add_done_callback(lambda _: self._was_read(backend))
-
-    def _was_read(self, backend: str) -> None:
-        del self._readings[backend]
-        if backend in self._moved:
-            self._moved.discard(backend)
-            self._begin(backend)
+    async def _read_changes(self, backend: str) -> None:
+        """Read a queue after a pause, and again if it has changed meanwhile."""
+        while backend in self._changed and (followers := self._followers.get(backend)):
+            await asyncio.sleep(max(self._seconds, len(followers) / _NOTIFIED_PER_SECOND))
+            self._changed.discard(backend)
+            await self._read(backend)
+        self._changed.discard(backend)
+        del self._readers[backend]
 
     async def _read(self, backend: str) -> None:
         try:
@@ -96,13 +89,9 @@ class QueueMonitor:
             log.exception("a queue could not be read", backend=backend)
             return
         followers = self._followers.get(backend, {})
-
-        def notify(subscription: Subscription) -> None:
+        for number, subscription in enumerate(tuple(followers), 1):
             position = positions.get(followers.get(subscription, ""))
             if position is not None:
                 subscription.set_position(position)
-
-        # The next reading begins after all followers were notified.
-        notified = asyncio.Event()
-        call_in_batches(notify, tuple(followers), notified.set)
-        await notified.wait()
+            if number % BATCH == 0:
+                await asyncio.sleep(0)

@@ -3,7 +3,7 @@
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from quantcloud.domain.job import JobEvent
 
@@ -15,9 +15,9 @@ _OUTCOMES = 16
 
 @dataclass(slots=True)
 class _Published:
-    events: list[JobEvent]
-    weight: int
-    last_at: float
+    events: list[JobEvent] = field(default_factory=list[JobEvent])
+    weight: int = 0
+    last_at: float = 0.0
 
 
 class RecentEvents:
@@ -38,27 +38,22 @@ class RecentEvents:
         """Add events of one job that were just published, in order."""
         job_id = events[0].job.id
         cached = self._by_job.get(job_id)
-        first, last = events[0].sequence, events[-1].sequence
-        if len(events) > 1 and (
-            last - first != len(events) - 1 or (cached and first <= cached.events[-1].sequence)
-        ):
-            # Some are missing, or are cached already.
-            for event in events:
-                self.add(event)
-            return
-        if cached is not None and first <= cached.events[-1].sequence:
-            return
-        added = sum(map(weight, events))
-        if cached is not None and first == cached.events[-1].sequence + 1:
-            cached.events += events
+        for event in events:
+            if cached is not None:
+                latest = cached.events[-1].sequence
+                if event.sequence <= latest:
+                    continue
+                if event.sequence > latest + 1:  # some are missing
+                    self._drop(job_id)
+                    cached = None
+            if cached is None:
+                cached = self._by_job[job_id] = _Published()
+            cached.events.append(event)
+            added = weight(event)
             cached.weight += added
+            self._weight += added
             cached.last_at = self._clock()
             self._by_job.move_to_end(job_id)
-        else:
-            if cached is not None:
-                self._drop(job_id)
-            self._by_job[job_id] = _Published([*events], added, self._clock())
-        self._weight += added
         while self._weight > _MAX_WEIGHT:
             self._drop(next(iter(self._by_job)))
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 
 from quantcloud.domain.errors import Unavailable
@@ -13,8 +13,8 @@ from quantcloud.watching.recent import weight
 # How many events are buffered for a slow watch; for a watch of an account, the limit of `weight`.
 _PENDING = 64
 _PENDING_OF_ACCOUNT = 256
-# How many subscriptions are called in one iteration of the event loop.
-_BATCH = 128
+BATCH = 128
+"""How many subscriptions are notified in one iteration of the event loop."""
 
 
 class Subscription:
@@ -149,28 +149,10 @@ class Subscriptions:
                 subscription.close(because)
 
 
-def call_in_batches(
-    notify: Callable[[Subscription], None],
-    subscriptions: Iterable[Subscription],
-    done: Callable[[], None] | None = None,
-) -> None:
-    """Call `notify` with each subscription, and then `done`.
-
-    Calls one batch in each iteration of the event loop, so that other tasks can run between.
-    """
-    _next_batch(notify, iter(subscriptions), done)
-
-
-def _next_batch(
-    notify: Callable[[Subscription], None],
-    rest: Iterator[Subscription],
-    done: Callable[[], None] | None,
-) -> None:
-    notified = 0
-    for subscription in islice(rest, _BATCH):
-        notify(subscription)
-        notified += 1
-    if notified == _BATCH:
-        asyncio.get_running_loop().call_soon(_next_batch, notify, rest, done)
-    elif done is not None:
-        done()
+def wake_in_batches(subscriptions: Iterator[Subscription]) -> None:
+    """Wake one batch in each iteration of the event loop, so that other tasks can run between."""
+    batch = tuple(islice(subscriptions, BATCH))
+    for subscription in batch:
+        subscription.wake()
+    if len(batch) == BATCH:
+        asyncio.get_running_loop().call_soon(wake_in_batches, subscriptions)

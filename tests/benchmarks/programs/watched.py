@@ -31,9 +31,9 @@ from quantcloud.domain.account import Tier
 from quantcloud.domain.job import Change, Job, JobEvent, JobStatus, OptimizationTarget
 from quantcloud.openqasm import examine
 from quantcloud.process import tune_garbage_collection
-from quantcloud.proxy.process import EnvoyProcess, EnvoySettings
+from quantcloud.proxy.process import EnvoyProcess, Upstream
 from quantcloud.services.jobs import JobUseCases
-from quantcloud.settings import DEFAULT_TIERS
+from quantcloud.settings import DEFAULT_TIERS, Settings
 from quantcloud.storage import NewJob, Store
 from quantcloud.storage.database.epoch import epoch_of
 from quantcloud.storage.database.sqlite import SqliteDatabase
@@ -85,7 +85,7 @@ class Watched:
         self._server = GrpcServer(use_cases, gate)
         port = await self._server.start("127.0.0.1", 0)
         self._envoy = EnvoyProcess(
-            EnvoySettings(data_dir=self._folder, http_port=0, grpc_port=port)
+            Settings(data_dir=self._folder, http_port=0), Upstream("p" * 32, port)
         )
         await self._envoy.start()
         claims = {"sub": ACCOUNT, "aud": "authenticated", "exp": int(time.time()) + 3600}

@@ -165,7 +165,7 @@ def anonymous(server: Server, number: int, headers: Any = ()) -> Counter[grpc.St
 
 def test_anonymous_callers_are_limited_by_an_address_that_they_cannot_forge(limited: Server):
     config = (limited.data_dir / "envoy.yaml").read_text()
-    assert "value: unset  # set by serve" not in config
+    assert "&proxy_secret unset" not in config
     codes = anonymous(limited, STRANGERS // 2)
     codes += anonymous(
         limited,

@@ -70,7 +70,7 @@ async def test_a_stream_counts_until_its_client_has_received_its_end():
     class AccessControl:
         def count_stream(self, *_: object) -> Callable[[object], None]:
             held = ExitStack()
-            held.enter_context(streams.circuits(ADA))
+            held.enter_context(streams.circuits.taken(ADA))
             return lambda _: held.close()
 
         async def admit(self, *_: object) -> None:
@@ -97,10 +97,10 @@ async def test_a_stream_counts_until_its_client_has_received_its_end():
     call = BidiStream("/path", rules(AccessControl()), parse, breaks)
     ending = asyncio.create_task(call.answer(None, context))
     await ending_begun.wait()
-    with pytest.raises(TooManyStreams), streams.circuits(ADA):
+    with pytest.raises(TooManyStreams), streams.circuits.taken(ADA):
         pass
     received.set()
     with pytest.raises(grpc.aio.AbortError):
         await ending
-    with streams.circuits(ADA):
+    with streams.circuits.taken(ADA):
         pass

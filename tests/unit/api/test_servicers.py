@@ -1,4 +1,4 @@
-"""Servicers by themselves: without the interceptor, on the server of grpcio-testing."""
+"""Servicers by themselves: without their handlers, on the server of grpcio-testing."""
 
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from dataclasses import replace

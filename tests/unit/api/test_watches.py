@@ -10,7 +10,7 @@ import pytest
 
 from quantcloud.aio import offload
 from quantcloud.api.convert import jobs as convert
-from quantcloud.api.interceptor import CallInterceptor
+from quantcloud.api.handlers import CallHandlers
 from quantcloud.api.large import LARGE_BYTES, encoded
 from quantcloud.api.servicers.watches import Watches
 from quantcloud.auth.concurrency import ConcurrencyLimits
@@ -195,7 +195,7 @@ class _Access:
     def owner(self, caller: object) -> str:
         return "ada"
 
-    async def admit(self, path: str, caller: object) -> None: ...
+    async def admit(self, *_: object) -> None: ...
 
     async def take_turn(self, caller: object, request: object) -> None: ...
 
@@ -226,16 +226,15 @@ class _Context(Sent):
         raise grpc.aio.AbortError
 
 
-async def _intercepted(access: Any, behaviour: Callable[..., Any]) -> Any:
+def _wrapped(access: Any, behaviour: Callable[..., Any]) -> Any:
     handler = grpc.unary_stream_rpc_method_handler(
         behaviour, request_deserializer=job_pb2.WatchJobsRequest.FromString
     )
 
-    async def found(_: object) -> Any:
-        return handler
-
     details: Any = type("Details", (), {"method": "/thequantcloud.v1.JobService/WatchJobs"})()
-    return await CallInterceptor(access, recheck_seconds=0.0).intercept_service(found, details)
+    handlers = CallHandlers(access, recheck_seconds=0.0)
+    handlers.add_registered_method_handlers("thequantcloud.v1.JobService", {"WatchJobs": handler})
+    return handlers.service(details)
 
 
 async def test_the_caller_is_checked_again_between_the_messages_of_a_group():
@@ -246,7 +245,7 @@ async def test_the_caller_is_checked_again_between_the_messages_of_a_group():
             yield response
 
     context = _Context()
-    wrapped = await _intercepted(_Access(times=3), answers)
+    wrapped = _wrapped(_Access(times=3), answers)
     with pytest.raises(grpc.aio.AbortError):
         await wrapped.stream_stream(None, context)
     assert context.places == [[1], [2], [3]]
@@ -266,7 +265,7 @@ async def test_many_watchers_of_one_message_share_its_bytes():
         async def write(self, message: bytes) -> None:
             written.append(message)
 
-    wrapped = await _intercepted(_Access(times=3), answers)
+    wrapped = _wrapped(_Access(times=3), answers)
     for _ in range(3):
         await wrapped.stream_stream(None, Context())
     assert written[0] is written[1] is written[2]

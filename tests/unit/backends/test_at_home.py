@@ -222,3 +222,8 @@ def test_a_circuit_written_for_a_library_gives_the_same_counts_there(executors):
 
     assert simulator["circuit"] == "submitted"
     assert bell() == counts
+
+
+def test_a_circuit_that_the_backend_refuses_has_no_library_circuit():
+    with pytest.raises(ValueError, match="a statevector of"):
+        library_circuit("cirq_simulator", "statevector", f"{HEADER} qreg q[40]; h q;")

@@ -62,7 +62,7 @@ EVERY = pytest.mark.parametrize("noise", NOISES.values(), ids=NOISES)
 
 
 def divided():
-    return program(read(MEASURED), noisy=True, delays=True)
+    return program(read(MEASURED), noisy=True)
 
 
 @EVERY

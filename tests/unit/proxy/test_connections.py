@@ -6,7 +6,7 @@ from contextlib import ExitStack
 import httpx
 import pytest
 
-from quantcloud.proxy.process import envoy_settings
+from quantcloud.proxy.config import EnvoyFiles, Upstream, template_values
 from quantcloud.settings import Settings
 from support.clients.http2 import GOAWAY, PING, RawConnection, answers_to_pings
 from unit.proxy.upstream import gate as make_gate
@@ -72,7 +72,8 @@ def test_trusted_proxies_may_hold_all_connections(proxies, most):
     given = Settings(
         max_connections=70, max_connections_per_address=7, trusted_proxies=proxies
     )  # fmt: skip
-    assert envoy_settings(given, "s" * 32).max_connections_per_address == most
+    values = template_values(given, Upstream("s" * 32), EnvoyFiles.find())
+    assert values["max_connections_per_address"] == most
 
 
 def test_a_header_with_an_underscore_does_not_reach_the_server(gate, http):

@@ -160,7 +160,7 @@ def test_the_worst_bodies_hold_up_the_other_requests_for_a_short_time(tmp_path):
         '{"metadata": {"a": [' + "1," * (size // 2 - 20),
         '{"metadata": {"a": [' + "{}," * (size // 3 - 20),
     ]
-    with make_gate(tmp_path, concurrency=1) as gate, httpx.Client(base_url=gate.url) as http:
+    with make_gate(tmp_path, envoy_threads=1) as gate, httpx.Client(base_url=gate.url) as http:
         for body in worst:
             began = time.monotonic()
             http.post(SAVE, content=body.encode(), timeout=20)

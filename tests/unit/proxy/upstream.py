@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
 
 import grpc
 from google.protobuf import any_pb2
@@ -16,7 +17,10 @@ from grpc_status import rpc_status
 
 from quantcloud.api import refusals, uploads
 from quantcloud.api.json_nulls import add_json_nulls
-from quantcloud.proxy.process import EnvoyProcess, EnvoySettings
+from quantcloud.proxy.config import EnvoyFiles
+from quantcloud.proxy.process import EnvoyProcess
+from quantcloud.proxy.process import Upstream as Servers
+from quantcloud.settings import Settings
 from thequantcloud.v1 import (
     account_pb2,
     account_pb2_grpc,
@@ -184,14 +188,22 @@ class Gate:
         )
 
 
+def use_template(monkeypatch, folder, old, new):
+    """Run Envoy with a template that has `new` in the place of `old`."""
+    files = EnvoyFiles.find()
+    template = folder / "template.yaml"
+    template.write_text(files.template.read_text().replace(old, new))
+    monkeypatch.setattr(EnvoyFiles, "find", lambda: replace(files, template=template))
+
+
 @contextmanager
 def gate(data_dir, **settings):
     """Yield an upstream with an Envoy in front of it; `settings` are Envoy's."""
     background = Background()
     upstream = Upstream()
     background.run(upstream.start())
-    settings = {"grpc_port": upstream.port, **settings}
-    envoy = EnvoyProcess(EnvoySettings(data_dir=data_dir, http_port=0, **settings))
+    settings = Settings(data_dir=data_dir, http_port=0, **settings)
+    envoy = EnvoyProcess(settings, Servers("unset", upstream.port))
     try:
         background.run(envoy.start())
         yield Gate(background, upstream, envoy)

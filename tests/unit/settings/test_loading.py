@@ -88,8 +88,8 @@ def test_all_mistakes_are_named_at_once(monkeypatch):
         monkeypatch.setenv(f"QUANTCLOUD_{name}", value)
     found = mistakes(http_port=99_999)
     assert [line.partition(":")[0] for line in found] == [
-        "QUANTCLOUD_TIERS",
         "--http-port",
+        "QUANTCLOUD_TIERS",
         "QUANTCLOUD_WORKERS",
         "QUANTCLOUD_WORKER_MEMORY",
         "QUANTCLOUD_LEASE_SECONDS",

@@ -12,15 +12,12 @@ from quantcloud.domain.errors import InvalidArgument
 from quantcloud.storage import IdempotencyKey
 from thequantcloud.v1 import circuit_pb2
 
-HEADER = "idempotency-key"
 _LIMITS: Final = limits_of(
     circuit_pb2.RunStreamRequest.DESCRIPTOR.fields_by_name["idempotency_key"]
 )
 
 
-async def idempotency_key(
-    key: str | None, request: Message, field: str = HEADER
-) -> IdempotencyKey | None:
+async def idempotency_key(key: str | None, request: Message, field: str) -> IdempotencyKey | None:
     """Return the caller's key with a digest of the request, or None without a key.
 
     Raises `InvalidArgument` that names `field` if the key is not valid.

@@ -1,5 +1,6 @@
 """Converts jobs, results and filters of events."""
 
+import re
 from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Final
@@ -22,6 +23,8 @@ from quantcloud.routing.explanation import without_candidates
 from thequantcloud.v1 import job_pb2
 
 _STATUSES: Final = {job_pb2.Job.Status.Value(status): status for status in JobStatus}
+_LARGEST_SEQUENCE: Final = 2**31 - 1
+_NUMBER: Final = re.compile(r"[0-9]{1,10}")
 
 
 def job_status(number: int, field: str) -> JobStatus | None:
@@ -65,6 +68,19 @@ def event_filter(request: job_pb2.WatchJobsRequest) -> EventFilter:
         statuses=_statuses(request.status, "status"),
         batch_id=request.batch_id or None,
     )
+
+
+def after_sequence(request: job_pb2.WatchJobRequest, last_event_id: str | None) -> int | None:
+    """Return the sequence after which a watch resumes: the last that an `EventSource` saw, or what
+    the request says. Raises `InvalidArgument`.
+    """
+    if not last_event_id:
+        return given(request, "after_sequence")
+    if not _NUMBER.fullmatch(last_event_id) or int(last_event_id) > _LARGEST_SEQUENCE:
+        raise InvalidArgument(
+            "Last-Event-ID", "must be the id of an event of this job, which is its sequence"
+        )
+    return int(last_event_id)
 
 
 def job(job: Job, wait: Wait | None = None) -> job_pb2.Job:

@@ -3,9 +3,9 @@
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
-from quantcloud.api.context import Context, current, principal
+from quantcloud.api.context import IDEMPOTENCY_KEY, Context, current, principal
 from quantcloud.api.convert import circuits as convert
-from quantcloud.api.convert.idempotency import HEADER, idempotency_key
+from quantcloud.api.convert.idempotency import idempotency_key
 from quantcloud.api.convert.options import take_json_options
 from quantcloud.api.convert.values import given, unstruct
 from quantcloud.api.servicers.runs import Runs
@@ -27,7 +27,7 @@ class CircuitServicer(circuit_pb2_grpc.CircuitServiceServicer):
         self, request: circuit_pb2.RunCircuitRequest, context: Context
     ) -> circuit_pb2.RunCircuitResponse:
         take_json_options(request)
-        job = await self._runs.submit(request, _key(context))
+        job = await self._runs.submit(request, _key())
         current.get().job_id = job.id
         return convert.submitted(job)
 
@@ -35,7 +35,7 @@ class CircuitServicer(circuit_pb2_grpc.CircuitServiceServicer):
         self, request: circuit_pb2.RunCircuitRequest, context: Context
     ) -> AsyncGenerator[job_pb2.JobEvent]:
         take_json_options(request)
-        job = await self._runs.submit(request, _key(context))
+        job = await self._runs.submit(request, _key())
         current.get().job_id = job.id
         messages = self._runs.watch(job)
         # Free their memory: the job may take hours, and so may the pause after an event.
@@ -61,7 +61,7 @@ class CircuitServicer(circuit_pb2_grpc.CircuitServiceServicer):
         self, request: circuit_pb2.RunCircuitsRequest, context: Context
     ) -> circuit_pb2.RunCircuitsResponse:
         await convert.take_options(request.circuits)
-        key = await idempotency_key(_key(context), request)
+        key = await idempotency_key(_key(), request, IDEMPOTENCY_KEY)
         submissions = await convert.submissions(request)
         batch = await self._circuits.run_batch(principal(), submissions, key)
         return convert.batch(batch)
@@ -120,9 +120,9 @@ class CircuitServicer(circuit_pb2_grpc.CircuitServiceServicer):
         return circuit_pb2.DeleteCircuitResponse(detail="Circuit deleted")
 
 
-def _key(context: Context) -> str | None:
-    """Return the idempotency key of a call, if it has one. Raises `InvalidArgument`."""
-    keys = {str(value) for name, value in context.invocation_metadata() or () if name == HEADER}
+def _key() -> str | None:
+    """Return the idempotency key of the call, if it has one. Raises `InvalidArgument`."""
+    keys = current.get().idempotency_keys
     if len(keys) > 1:
-        raise InvalidArgument(HEADER, "is given twice, with different values; send one")
+        raise InvalidArgument(IDEMPOTENCY_KEY, "is given twice, with different values; send one")
     return next(iter(keys), None)

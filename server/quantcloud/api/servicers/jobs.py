@@ -3,12 +3,10 @@
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from quantcloud.api.context import Context, headers_of, principal
+from quantcloud.api.context import Context, current, principal
 from quantcloud.api.convert import jobs as convert
-from quantcloud.api.convert import resuming
 from quantcloud.api.convert.values import envelope, given, timestamp
 from quantcloud.api.servicers.watches import Watches
-from quantcloud.auth.tickets import LAST_EVENT_ID
 from quantcloud.services.jobs import JobUseCases
 from thequantcloud.v1 import job_pb2, job_pb2_grpc
 
@@ -71,7 +69,7 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
         watched = self._jobs.watch(
             principal(),
             request.id,
-            after_sequence=resuming.after_sequence(request, _last_event_id(context)),
+            after_sequence=convert.after_sequence(request, current.get().last_event_id),
         )
         messages = self._watches.of_job(watched, with_result=request.with_result)
         # Free its memory: the next event may be hours away. There may be very many watches.
@@ -88,7 +86,7 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
     ) -> AsyncGenerator[job_pb2.WatchJobsResponse]:
         watched = self._jobs.watch_all(
             principal(),
-            after_cursor=resuming.after_cursor(request, _last_event_id(context)),
+            after_cursor=current.get().last_event_id or given(request, "after_cursor"),
             wanted=convert.event_filter(request),
         )
         async with aclosing(watched) as updates:
@@ -110,7 +108,3 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
             open_before=timestamp(ticket.open_before),
             expires_at=timestamp(ticket.expires_at),
         )
-
-
-def _last_event_id(context: Context) -> str | None:
-    return headers_of(context).get(LAST_EVENT_ID)

@@ -9,9 +9,9 @@ from google.rpc.status_pb2 import (
     Status,  # pyright: ignore[reportMissingTypeStubs]  # typed inline
 )
 
-from quantcloud.api.context import principal
+from quantcloud.api.context import IDEMPOTENCY_KEY, principal
 from quantcloud.api.convert import circuits as convert
-from quantcloud.api.convert.idempotency import HEADER, idempotency_key
+from quantcloud.api.convert.idempotency import idempotency_key
 from quantcloud.api.convert.limits import check
 from quantcloud.api.large import LARGE_BYTES, with_field
 from quantcloud.api.servicers.batcher import Batcher
@@ -39,7 +39,7 @@ class Runs:
         self.checkpoints = jobs.checkpoints
 
     async def submit(
-        self, circuit: circuit_pb2.RunCircuitRequest, key: str | None, field: str = HEADER
+        self, circuit: circuit_pb2.RunCircuitRequest, key: str | None, field: str = IDEMPOTENCY_KEY
     ) -> Job:
         """Submit a circuit; `field` is where the idempotency key came. Raises domain errors."""
         idempotency = await idempotency_key(key, circuit, field)

@@ -4,10 +4,6 @@ from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
-from quantcloud.backends.aer.limits import (
-    MAX_BRANCHES_BYTES,
-    MAX_MPS_RANK_BITS,
-)
 from quantcloud.backends.resources import Resources
 from quantcloud.backends.simulation.backend import SimulatorBackend
 from quantcloud.backends.simulation.control import no_control
@@ -35,6 +31,11 @@ MAX_PURE_QUBITS = 36
 """The most qubits of a statevector without noise that is measured at its end: one of 1 TiB."""
 MAX_MPS_QUBITS = 200
 MAX_DENSITY_MATRIX_QUBITS = 12
+MAX_BRANCHES_BYTES = 1 << 29
+"""Memory for the states of all histories that Aer keeps for mid-circuit measurements."""
+MAX_MPS_RANK_BITS = 6
+"""log2 of the largest Schmidt rank of a matrix product state, which is never truncated. While Aer
+brings the qubits of a gate together, the bond dimension may be twice that rank."""
 
 # The PyPI distributions of Aer's CUDA build.
 _CUDA_DISTRIBUTIONS = ("qiskit-aer-gpu", "qiskit-aer-gpu-cu11")

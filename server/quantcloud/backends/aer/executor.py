@@ -17,15 +17,15 @@ from qiskit_aer import AerSimulator
 from qiskit_aer.jobs import utils
 from qiskit_aer.library import SaveStatevector
 
+from quantcloud.backends.aer.backend import MAX_BRANCHES_BYTES
 from quantcloud.backends.aer.expectations import save, saved
-from quantcloud.backends.aer.limits import MAX_BRANCHES_BYTES, MAX_MPS_RANK_BITS
 from quantcloud.backends.aer.noise import noise_model
 from quantcloud.backends.aer.translation import translated
-from quantcloud.backends.simulation.executor import LibraryCall, Sampled, SimulatorExecutor
+from quantcloud.backends.simulation.executor import SimulatorExecutor
 from quantcloud.backends.simulation.programs import Program
+from quantcloud.backends.simulation.sampling import LibraryCall, Sampled
 from quantcloud.backends.simulation.sweep.pointwise import Estimate
 from quantcloud.circuits.classical import UnboundedLoopError
-from quantcloud.circuits.interaction import schmidt_bits
 from quantcloud.circuits.states import statevector_bytes
 from quantcloud.domain.execution import Execution
 from quantcloud.domain.sweep import Observable
@@ -59,9 +59,6 @@ class _Here(futures.Executor):
 class AerExecutor(SimulatorExecutor):
     """See `base.Executor`. It keeps a simulator for each method."""
 
-    name = "Qiskit Aer"
-    pure_methods = frozenset(_OPTIONS)
-    noisy_methods = frozenset({"statevector", "density_matrix"})
     # These methods take few gates on three or more qubits, or none.
     narrow_methods = frozenset({"density_matrix", "matrix_product_state"})
 
@@ -80,8 +77,6 @@ class AerExecutor(SimulatorExecutor):
 
     def sample(self, divided: Program, execution: Execution) -> Sampled:
         method, requested = execution.method, execution.options
-        if method == "matrix_product_state":
-            _check_rank(divided)
         circuit, submitted, unbounded = translated(divided, method)
         threads = {"max_parallel_threads": execution.threads}
         options: dict[str, Any] = {"memory": requested.memory, **threads}
@@ -172,16 +167,6 @@ def _shots_per_call(divided: Program, execution: Execution) -> int:
     events = sum(operation.name in ("measure", "reset") for operation in divided.body)
     fit = max(1, MAX_BRANCHES_BYTES // statevector_bytes(divided.num_qubits))
     return shots if 1 << min(events, shots.bit_length()) <= fit else min(shots, fit)
-
-
-def _check_rank(divided: Program) -> None:
-    bits = schmidt_bits(divided.num_qubits, divided.body)
-    if bits > MAX_MPS_RANK_BITS:
-        raise ValueError(
-            f"the matrix_product_state method runs circuits whose gates across any cut between "
-            f"neighbouring qubits allow a Schmidt rank of {2**MAX_MPS_RANK_BITS}; the gates of "
-            f"this circuit allow 2**{bits}"
-        )
 
 
 def _bitstring(key: str, divided: Program) -> str:

@@ -6,7 +6,7 @@
 
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
-from typing import Any, Literal
+from typing import Any
 
 import cirq
 import numpy as np
@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from qsimcirq.qsim_simulator import QSimOptions, QSimSimulator
 
 from quantcloud.backends.cirq.translation import keys_of, pauli_sum, translated
-from quantcloud.backends.simulation.executor import LibraryCall, Sampled, SimulatorExecutor
+from quantcloud.backends.simulation.executor import SimulatorExecutor
 from quantcloud.backends.simulation.noise import misreads
 from quantcloud.backends.simulation.programs import Program
-from quantcloud.backends.simulation.sampling import counted
+from quantcloud.backends.simulation.sampling import LibraryCall, Sampled, counted
 from quantcloud.backends.simulation.sweep.pointwise import Estimate
 from quantcloud.domain.execution import Execution
 from quantcloud.domain.sweep import Observable
@@ -35,10 +35,7 @@ _QSIM_VERSION = version("qsimcirq")
 class CirqExecutor(SimulatorExecutor):
     """See `base.Executor`."""
 
-    name = "cirq_simulator"
-    pure_methods = frozenset({"statevector"})
-    noisy_methods = frozenset({"density_matrix", "trajectories"})
-    has_classical_control = False
+    single_methods = frozenset({"statevector", "trajectories"})
 
     def sample(self, divided: Program, execution: Execution) -> Sampled:
         noise, seed = execution.options.noise, execution.seed % _SEEDS
@@ -58,15 +55,7 @@ class CirqExecutor(SimulatorExecutor):
             # The highest qubit is the highest bit of an index.
             order = cirq.LineQubit.range(divided.num_qubits)[::-1]
             amplitudes = simulator.simulate(state, qubit_order=order).final_state_vector
-        return Sampled(
-            counts,
-            amplitudes=amplitudes,
-            precision=self.precision_of(execution),
-            call=call,
-        )
-
-    def precision_of(self, execution: Execution) -> Literal["double", "single"]:
-        return "double" if execution.method == "density_matrix" else "single"
+        return Sampled(counts, amplitudes=amplitudes, call=call)
 
     def expectations(
         self,

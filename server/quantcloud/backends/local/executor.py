@@ -6,9 +6,9 @@ from typing import Any
 from quantcloud.backends.local.statevector import Statevector
 from quantcloud.backends.local.vectorized.sweep import Compiled, block
 from quantcloud.backends.simulation.branching import run as run_branches
-from quantcloud.backends.simulation.executor import Sampled, SimulatorExecutor
+from quantcloud.backends.simulation.executor import SimulatorExecutor
 from quantcloud.backends.simulation.programs import Program
-from quantcloud.backends.simulation.sampling import generator, shots_in_order
+from quantcloud.backends.simulation.sampling import Sampled, generator, shots_in_order
 from quantcloud.backends.simulation.sweep.pointwise import Estimate
 from quantcloud.circuits.ir import Circuit
 from quantcloud.domain.execution import Execution
@@ -21,9 +21,6 @@ _MOST_KEPT = 1 << 21
 
 class LocalExecutor(SimulatorExecutor):
     """See `base.Executor`."""
-
-    name = "local_simulator"
-    pure_methods = frozenset({"statevector", "stabilizer", "vectorized"})
 
     def __init__(self) -> None:
         self._compiled: Compiled | None = None

@@ -14,9 +14,15 @@ from numpy.typing import NDArray
 
 from quantcloud.backends.simulation.branching import run as run_branches
 from quantcloud.backends.simulation.clifford import clifford_steps
-from quantcloud.backends.simulation.executor import LibraryCall, Sampled
 from quantcloud.backends.simulation.programs import Program
-from quantcloud.backends.simulation.sampling import Counts, counted, distinct, shots_in_order
+from quantcloud.backends.simulation.sampling import (
+    Counts,
+    LibraryCall,
+    Sampled,
+    counted,
+    distinct,
+    shots_in_order,
+)
 from quantcloud.backends.simulation.sweep.paulis import paulis
 from quantcloud.backends.simulation.sweep.pointwise import Estimate
 from quantcloud.circuits.ir import Operation

@@ -20,9 +20,9 @@ from quantcloud.backends.pennylane.translation import (
     translated,
     value_script,
 )
-from quantcloud.backends.simulation.executor import LibraryCall, Sampled, SimulatorExecutor
+from quantcloud.backends.simulation.executor import SimulatorExecutor
 from quantcloud.backends.simulation.programs import Program
-from quantcloud.backends.simulation.sampling import counted
+from quantcloud.backends.simulation.sampling import LibraryCall, Sampled, counted
 from quantcloud.backends.simulation.sweep import pointwise
 from quantcloud.backends.simulation.sweep.pointwise import Estimate
 from quantcloud.backends.simulation.sweep.rotations import rotated
@@ -42,10 +42,6 @@ _ADJOINT = ExecutionConfig(gradient_method="adjoint", use_device_gradient=True)
 
 class PennyLaneExecutor(SimulatorExecutor):
     """See `base.Executor`."""
-
-    name = "pennylane_simulator"
-    pure_methods = frozenset({"statevector"})
-    has_classical_control = False
 
     def sample(self, divided: Program, execution: Execution) -> Sampled:
         device = qml.device(_DEVICE, wires=divided.num_qubits, seed=execution.seed)

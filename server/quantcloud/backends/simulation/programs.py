@@ -67,13 +67,13 @@ class Program:
         return bits & ((1 << self.num_clbits) - 1)
 
 
-def program(circuit: Circuit, *, noisy: bool = False, delays: bool = False) -> Program:
+def program(circuit: Circuit, *, noisy: bool = False) -> Program:
     """Divide `circuit`, which must be expanded, for a run with or without noise.
 
-    With `delays`, operations `delay` stay in the body; without, idle time has no effect.
+    Without noise, idle time has no effect, and operations `delay` are left out.
     """
     width, num_clbits = circuit.num_qubits, circuit.num_clbits
-    left_out = ("barrier",) if delays else ("barrier", "delay")
+    left_out = ("barrier",) if noisy else ("barrier", "delay")
     written = tuple([each for each in circuit.operations if each.name not in left_out])
     if circuit.has_control:
         return _controlled(circuit, written)

@@ -10,6 +10,7 @@ from numpy.random.bit_generator import ISeedSequence
 from numpy.typing import NDArray
 
 from quantcloud.backends.simulation.programs import Program
+from quantcloud.domain.value_object import value_object
 
 Indices = NDArray[np.int64]
 Counts = NDArray[np.int64]
@@ -21,6 +22,37 @@ _FEW = 32
 _NUMBER_BITS = 62
 # How many amplitudes are squared at the same time.
 _CHUNK = 1 << 16
+
+
+@value_object
+class LibraryCall:
+    """How a library was called, for the metadata of the result.
+
+    `library` is the name of its package, `simulator` its class or device, and `seed` and `options`
+    are the arguments. `submitted` says that it ran the circuit as submitted; otherwise it ran an
+    equivalent one, which `reproduction.library_circuit` returns.
+    """
+
+    library: str
+    version: str
+    simulator: str
+    seed: int
+    options: Mapping[str, object]
+    submitted: bool
+
+
+@value_object
+class Sampled:
+    """The outcomes of all shots, and the amplitudes before the measurements if requested.
+
+    `counts` is as in `Outcome`. `memory` is too, but may be None if the simulator returns outcomes
+    in another order than that of independent shots. Bit q of an index of `amplitudes` is qubit q.
+    """
+
+    counts: Mapping[str, int]
+    memory: tuple[str, ...] | None = None
+    amplitudes: NDArray[np.complexfloating[Any]] | None = None
+    call: LibraryCall | None = None
 
 
 class _SeedWords(ISeedSequence):

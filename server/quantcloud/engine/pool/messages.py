@@ -6,19 +6,17 @@ send is JSON and flat arrays. Unlike a pickle, these can be wrong but cannot run
 
 import json
 import math
-import pickle
 import struct
 from array import array
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, fields
-from operator import attrgetter
+from dataclasses import asdict
 from typing import Any, NamedTuple, cast
 
 from quantcloud.backends.simulation.sizes import MAX_RESULT_BYTES
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.errors import CircuitError, InvalidArgument
-from quantcloud.domain.execution import Execution, Outcome, RunOptions, Statevector
+from quantcloud.domain.execution import Outcome, Statevector
 from quantcloud.domain.points import Points
 from quantcloud.domain.sweep import Input, Sweep
 from quantcloud.drawing import Drawing
@@ -62,19 +60,10 @@ MAX_DRAWING = 8 << 20
 # How much of a traceback goes to the operator's log, in characters. Its end says most.
 MAX_DETAILS = 8192
 
-# Pickling the values takes half as long as pickling dataclasses with slots.
-_FIELDS = tuple(field.name for field in fields(Execution))
-_OPTIONS = _FIELDS.index("options")
-_values = attrgetter(*_FIELDS)
-_option_values = attrgetter(*(field.name for field in fields(RunOptions)))
-
 _LENGTH = struct.Struct("!Q")
-_SECTIONS = struct.Struct("!5Q")
-_DRAWING = struct.Struct("!2I3Q")
 
-# Made once, because `json.dumps` and `json.loads` check their options first.
+# Made once, because `json.dumps` checks its options first.
 _write_json = json.JSONEncoder(check_circular=False).encode
-_read_json = json.JSONDecoder().raw_decode
 
 # An analysis contains the names of a circuit's gates, and at most this many bytes besides. One
 # character outside ASCII takes up to 12 bytes of JSON.
@@ -82,10 +71,6 @@ _ANALYSIS_BYTES, _CHARACTER_BYTES = 4096, 12
 
 # Stands for the counts of a sweep, whose results are points.
 _IN_POINTS = "points"
-
-# Up to this many outcomes, with this many characters in all, are JSON. More are faster as arrays.
-_MAX_JSON_OUTCOMES = 64
-_MAX_JSON_CHARACTERS = 16 << 10
 
 # Large answers are decoded in another thread, this many characters or numbers at a time, because
 # no other thread runs during one step.
@@ -114,52 +99,34 @@ def frame(kind: bytes, payload: bytes = b"") -> bytes:
     return HEADER.pack(kind, len(payload)) + payload
 
 
-def encode_execution(execution: Execution) -> bytes:
-    """Encode a run for a worker."""
-    values = list(_values(execution))
-    values[_OPTIONS] = _option_values(execution.options)
-    return pickle.dumps(values)
-
-
-def decode_execution(payload: bytes) -> Execution:
-    """Decode a run in the worker, which can trust the server."""
-    values: list[Any] = pickle.loads(payload)  # noqa: S301 (from the server)
-    values[_OPTIONS] = RunOptions(*values[_OPTIONS])
-    return Execution(*values)
-
-
 def encode_failure(message: str, details: str) -> bytes:
     """Encode why a run failed. `message` is for the user, `details` for the operator's log."""
-    return json.dumps([message, details]).encode()
+    return _pack([message, details])
 
 
 def decode_failure(payload: bytes) -> tuple[str, str]:
     """Decode a failure. Raises `MalformedAnswer`."""
     with _checked():
-        message, details = json.loads(_bounded(payload))
+        (message, details), _ = _unpack(payload)
         return bounded(str(message)), bounded(str(details), MAX_DETAILS)
 
 
 def encode_analysis(analysis: Analysis) -> bytes:
     """Encode the analysis of a circuit."""
-    return json.dumps(asdict(analysis)).encode()
+    return _pack(asdict(analysis), longest=MAX_ANSWER)
 
 
 def decode_analysis(payload: bytes, characters: int = MAX_JSON) -> Analysis:
     """Decode the analysis of a circuit of `characters` characters. Raises `MalformedAnswer`."""
     with _checked():
-        if len(payload) > _ANALYSIS_BYTES + _CHARACTER_BYTES * characters:
-            raise ValueError("the JSON is too long")
-        known = json.loads(payload)
-        known["inputs"] = tuple([Input(**each) for each in known["inputs"]])
-        return Analysis(**known)
+        known, _ = _unpack(payload, longest=_longest_analysis(characters))
+        return _analysis(known)
 
 
 def encode_drawing(analysis: Analysis, drawing: Drawing) -> bytes:
     """Encode a drawing and the analysis of its circuit."""
-    parts = (encode_analysis(analysis), drawing.svg.encode(), drawing.text.encode())
-    hidden = (drawing.hidden_qubits, drawing.hidden_instructions)
-    return _DRAWING.pack(*hidden, *map(len, parts)) + b"".join(parts)
+    head = [asdict(analysis), drawing.hidden_qubits, drawing.hidden_instructions]
+    return _pack(head, drawing.svg.encode(), drawing.text.encode(), longest=MAX_DRAWING)
 
 
 def decode_drawing(payload: bytes, characters: int = MAX_JSON) -> tuple[Analysis, Drawing]:
@@ -167,45 +134,48 @@ def decode_drawing(payload: bytes, characters: int = MAX_JSON) -> tuple[Analysis
     with _checked():
         if len(payload) > MAX_DRAWING:
             raise ValueError("the drawing is too long")
-        qubits, instructions, *sizes = _DRAWING.unpack_from(payload)
-        end, parts = _DRAWING.size, list[bytes]()
-        for size in sizes:
-            parts.append(payload[end : end + size])
-            end += size
-        analysis, svg, text = parts
-        drawing = Drawing(svg.decode(), text.decode(), qubits, instructions)
-        return decode_analysis(analysis, characters), drawing
+        (known, qubits, instructions), (svg, text) = _unpack(
+            payload, longest=_longest_analysis(characters)
+        )
+        drawing = Drawing(svg.decode(), text.decode(), int(qubits), int(instructions))
+        return _analysis(known), drawing
+
+
+def _longest_analysis(characters: int) -> int:
+    return _ANALYSIS_BYTES + _CHARACTER_BYTES * characters
+
+
+def _analysis(known: dict[str, Any]) -> Analysis:
+    known["inputs"] = tuple([Input(**each) for each in known["inputs"]])
+    return Analysis(**known)
 
 
 def encode_program(program: Program) -> bytes:
     """Encode what reading a program gave."""
     qasm, name, reason, settings = program
-    return _headed([name, reason, settings]) + qasm.encode("ascii")
+    return _pack([name, reason, settings], qasm.encode("ascii"))
 
 
 def decode_program(payload: bytes) -> Program:
     """Decode what reading a program gave. Raises `MalformedAnswer`."""
     with _checked():
-        end = _LENGTH.size + _LENGTH.unpack_from(payload)[0]
-        name, reason, settings = json.loads(_bounded(payload[_LENGTH.size : end]))
+        (name, reason, settings), (qasm,) = _unpack(payload)
         for value, kinds in zip(settings, _SETTINGS, strict=True):
             if value is not None and type(value) not in kinds:
                 raise TypeError("not how a run is set")
-        qasm = payload[end:].decode("ascii")
-        return Program(qasm, str(name), str(reason), RunSettings(*settings))
+        return Program(qasm.decode("ascii"), str(name), str(reason), RunSettings(*settings))
 
 
 def encode_invalid(error: InvalidArgument) -> bytes:
     """Encode the error of a circuit."""
     where = (error.line, error.column) if isinstance(error, CircuitError) else None
-    fields = [error.field, error.description, error.reason, error.metadata, where]
-    return json.dumps(fields).encode()
+    return _pack([error.field, error.description, error.reason, error.metadata, where])
 
 
 def decode_invalid(payload: bytes) -> InvalidArgument:
     """Decode the error of a circuit. Raises `MalformedAnswer`."""
     with _checked():
-        field, description, reason, metadata, where = json.loads(_bounded(payload))
+        (field, description, reason, metadata, where), _ = _unpack(payload)
         if where is None:
             return InvalidArgument(field, description, reason=reason, metadata=metadata)
         line, column = where
@@ -225,28 +195,17 @@ def encode_outcome(outcome: Outcome) -> bytes:
     counts, state, memory = outcome.counts, outcome.statevector, outcome.memory
     about = [float(outcome.execution_time_ms), dict(outcome.metadata)]
     if outcome.points is not None:
-        return _headed([*about, _IN_POINTS]) + outcome.points.to_bytes()
-    are_few = len(counts) <= _MAX_JSON_OUTCOMES and sum(map(len, counts)) <= _MAX_JSON_CHARACTERS
-    if are_few and state is None and memory is None:
-        return _headed([*about, {key: int(count) for key, count in counts.items()}])
-    sections = (
+        return _pack([*about, _IN_POINTS], outcome.points.to_bytes())
+    # One empty bitstring and no bitstring join to the same text.
+    shots = None if memory is None else len(memory)
+    return _pack(
+        [*about, [len(counts), state is not None, shots]],
         "\n".join(counts).encode("ascii"),
         array("q", map(int, counts.values())).tobytes(),
         array("d", state.real if state else ()).tobytes(),
         array("d", state.imag if state else ()).tobytes(),
         "\n".join(memory or ()).encode("ascii"),
     )
-    # One empty bitstring and no bitstring join to the same text.
-    shots = None if memory is None else len(memory)
-    head = _headed([*about, [len(counts), state is not None, shots]])
-    return head + _SECTIONS.pack(*map(len, sections)) + b"".join(sections)
-
-
-def _headed(about: list[object]) -> bytes:
-    head = _write_json(about).encode()
-    if len(head) > MAX_JSON:
-        raise ValueError(f"the result's metadata is longer than {MAX_JSON >> 10} KiB as JSON")
-    return _LENGTH.pack(len(head)) + head
 
 
 def decode_outcome(payload: bytes, sweep: Sweep | None = None) -> Outcome:
@@ -261,41 +220,49 @@ def decode_outcome(payload: bytes, sweep: Sweep | None = None) -> Outcome:
 
 
 def _outcome(payload: bytes) -> Outcome:
-    (length,) = _LENGTH.unpack_from(payload)
-    end = _LENGTH.size + length
-    text = _bounded(payload[_LENGTH.size : end]).decode()
-    (time_ms, metadata, content), read = _read_json(text)
-    if read != len(text):
-        raise ValueError("text after the JSON")
+    (milliseconds, metadata, content), sections = _unpack(payload)
+    if not isinstance(metadata, dict):
+        raise TypeError("metadata is not a mapping")
+    metadata = cast("dict[str, object]", metadata)
+    # An account is charged for this time.
+    if not 0 <= (time_ms := float(milliseconds)) < math.inf:
+        raise ValueError("invalid execution time")
     if content == _IN_POINTS:
-        points = Points.from_bytes(payload[end:])
-        return Outcome({}, _milliseconds(time_ms), metadata=_mapping(metadata), points=points)
-    if isinstance(content, dict):
-        if len(payload) != end:
-            raise ValueError("data after the message")
-        counts = cast("dict[str, int]", content)
-        checked = dict(zip(counts, _natural(array("q", counts.values())), strict=True))
-        return Outcome(checked, _milliseconds(time_ms), metadata=_mapping(metadata))
+        (points,) = sections
+        return Outcome({}, time_ms, metadata=metadata, points=Points.from_bytes(points))
     outcomes, has_state, shots = content
-    sections: list[bytes] = []
-    offset = end + _SECTIONS.size
-    for size in _SECTIONS.unpack_from(payload, end):
-        sections.append(payload[offset : offset + size])
-        offset += size
     keys, values, real, imag, memory = sections
     return Outcome(
-        counts=_counts(_lines(keys, outcomes), _natural(_integers(values))),
-        execution_time_ms=_milliseconds(time_ms),
+        counts=_counts(_lines(keys, outcomes), array("q", values)),
+        execution_time_ms=time_ms,
         statevector=Statevector(_floats(real), _floats(imag)) if has_state else None,
         memory=None if shots is None else tuple(_lines(memory, shots)),
-        metadata=_mapping(metadata),
+        metadata=metadata,
     )
 
 
-def _bounded(text: bytes) -> bytes:
-    if len(text) > MAX_JSON:
+def _pack(head: object, *sections: bytes, longest: int = MAX_JSON) -> bytes:
+    """Encode a value of JSON, and sections of any bytes. Raises `ValueError` and `TypeError`."""
+    text = _write_json([head, *map(len, sections)]).encode()
+    if len(text) > longest:
+        raise ValueError(f"the result's metadata is longer than {longest >> 10} KiB as JSON")
+    return b"".join((_LENGTH.pack(len(text)), text, *sections))
+
+
+def _unpack(payload: bytes, longest: int = MAX_JSON) -> tuple[Any, list[bytes]]:
+    """Undo `_pack`. Raises one of `_DECODING_ERRORS`."""
+    (length,) = _LENGTH.unpack_from(payload)
+    if length > longest:
         raise ValueError("the JSON is too long")
-    return text
+    end = _LENGTH.size + length
+    head, *sizes = json.loads(payload[_LENGTH.size : end])
+    sections: list[bytes] = []
+    for size in sizes:
+        sections.append(payload[end : end + size])
+        end += size
+    if end != len(payload):
+        raise ValueError("the sections do not have the sizes that they state")
+    return head, sections
 
 
 @contextmanager
@@ -310,6 +277,8 @@ def _checked() -> Generator[None]:
 def _counts(outcomes: Sequence[str], values: Sequence[int]) -> dict[str, int]:
     if len(outcomes) != len(values):
         raise ValueError("wrong number of counts")
+    if values and min(values) < 0:
+        raise ValueError("a negative count")
     counts: dict[str, int] = {}
     for first in range(0, len(outcomes), _STEP):
         some = slice(first, first + _STEP)
@@ -331,33 +300,5 @@ def _lines(text: bytes, count: int) -> list[str]:
     return lines
 
 
-def _integers(data: bytes) -> Sequence[int]:
-    values = array("q")
-    values.frombytes(data)
-    return values
-
-
-def _natural(counts: Sequence[int]) -> Sequence[int]:
-    if counts and min(counts) < 0:
-        raise ValueError("a negative count")
-    return counts
-
-
 def _floats(data: bytes) -> tuple[float, ...]:
-    values = array("d")
-    values.frombytes(data)
-    return tuple(values)
-
-
-def _milliseconds(value: Any) -> float:
-    """Return the duration of a run, which its account is charged for."""
-    milliseconds = float(value)
-    if not 0 <= milliseconds < math.inf:
-        raise ValueError("invalid execution time")
-    return milliseconds
-
-
-def _mapping(value: object) -> dict[str, object]:
-    if not isinstance(value, dict):
-        raise TypeError("metadata is not a mapping")
-    return cast("dict[str, object]", value)
+    return tuple(array("d", data))

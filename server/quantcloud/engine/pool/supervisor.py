@@ -7,9 +7,9 @@ import socket
 import subprocess
 import tempfile
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from typing import IO, Any
+from typing import IO
 
 from quantcloud.aio import offload
 from quantcloud.engine.pool import child, control
@@ -66,7 +66,7 @@ class Supervisor:
         self._descriptors: list[int] = []
         self._orders: deque[tuple[Role, asyncio.Future[WorkerProcess]]] = deque()
         self._workers: dict[int, WorkerProcess] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._restarting: asyncio.Task[None] | None = None
         self._delay = _FIRST_DELAY
         self._stopping = False
 
@@ -89,7 +89,7 @@ class Supervisor:
         return self._positions.get(backend, 0)
 
     async def until_preloaded(self, backend: str) -> None:
-        """Wait until the modules of `backend` are imported, if it is preloaded at all."""
+        """Wait until the modules of `backend` are imported, if it has any, or until `stop`."""
         if position := self.position(backend):
             await self._reached[position - 1].wait()
 
@@ -136,8 +136,11 @@ class Supervisor:
     async def stop(self) -> None:
         """End the fork server and its workers."""
         self._stopping = True
-        for task in tuple(self._tasks):
-            task.cancel()
+        if self._restarting is not None:
+            self._restarting.cancel()
+        # A run that waits for an import goes on, and finds that the engine is stopped.
+        for event in self._reached:
+            event.set()
         for worker in tuple(self._workers.values()):
             worker.kill()
         for _, future in self._orders:
@@ -261,7 +264,7 @@ class Supervisor:
         for event in self._reached:
             event.clear()
         if not self._stopping and process is not None:
-            self._run(self._restart(process))
+            self._restarting = asyncio.ensure_future(self._restart(process))
 
     async def _restart(self, process: subprocess.Popen[bytes]) -> None:
         await offload.run(offload.UNKNOWN, child.wait, process)
@@ -300,9 +303,3 @@ class Supervisor:
         if self._errors is None:
             return ""
         return child.tail(self._errors, _MAX_ERROR_TEXT)
-
-    def _run(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.get_running_loop().create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task

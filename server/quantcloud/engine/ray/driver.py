@@ -107,7 +107,7 @@ class Driver:
         request = Request.unpack(payload)
         limit: asyncio.TimerHandle | None = None
         try:
-            avoided = await self._until_able(request.backend)
+            avoided = await self._until_able(request.execution.backend)
             task = self._hold.options(**_options(request.resources, avoided))
             self._streams[run] = stream = task.remote(self._configuration.name, payload)
             async for reference in stream:

@@ -97,6 +97,7 @@ class RayEngine(ExaminingEngine):
         self._decided: asyncio.Event = asyncio.Event()
         self._refusal = ""
         self._connected = False
+        self._stopped = False
 
     @property
     def slots(self) -> int:
@@ -159,6 +160,7 @@ class RayEngine(ExaminingEngine):
             raise EngineError(f"cannot join the Ray cluster at {address!r}: {reason}")
 
     async def stop(self) -> None:
+        self._stopped = True
         for run in self._runs.values():
             run.end(WorkerLost(STOPPED))
         await super().stop()
@@ -176,7 +178,7 @@ class RayEngine(ExaminingEngine):
             raise ExecutionFailed(f"there is no backend {execution.backend!r}")
         taken = replace(demand, memory_bytes=demand.memory_bytes or self.memory_limit)
         execution = replace(execution, threads=max(1, int(taken.cpus)))
-        request = Request.of(execution, time_limit, taken).pack()
+        request = Request(execution, time_limit, taken).pack()
         run = _Run(execution.backend, request, on_start)
         number = next(self._numbers)
         self._runs[number] = run

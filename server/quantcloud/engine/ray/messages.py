@@ -6,10 +6,11 @@ Ray itself, between the driver and Ray's workers, which run no circuits.
 """
 
 import json
+import pickle
 import struct
 from asyncio import IncompleteReadError, StreamReader
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, NamedTuple
 
 from quantcloud.backends.resources import Resources
@@ -51,7 +52,6 @@ ERRORS: Mapping[bytes, type[EngineError]] = {
 """The error that each answer without an outcome stands for."""
 
 _HEADER = struct.Struct("!cQQ")
-_LENGTH = struct.Struct("!Q")
 
 
 @value_object
@@ -94,34 +94,19 @@ async def receive(reader: StreamReader) -> Message | None:
 class Request:
     """A run that is sent to a node: its time limit in seconds, and the resources that it takes."""
 
-    backend: str
+    execution: Execution
     time_limit: float
     resources: Resources
-    payload: bytes
-
-    @classmethod
-    def of(cls, execution: Execution, time_limit: float, resources: Resources) -> "Request":
-        return cls(execution.backend, time_limit, resources, messages.encode_execution(execution))
-
-    def execution(self) -> Execution:
-        return messages.decode_execution(self.payload)
 
     def pack(self) -> bytes:
-        resources = {
-            "cpus": self.resources.cpus,
-            "gpus": self.resources.gpus,
-            "memory_bytes": self.resources.memory_bytes,
-            "custom": dict(self.resources.custom),
-        }
-        about = json.dumps([self.backend, self.time_limit, resources]).encode()
-        return _LENGTH.pack(len(about)) + about + self.payload
+        # Not every mapping can be pickled.
+        resources = replace(self.resources, custom=dict(self.resources.custom))
+        return pickle.dumps(replace(self, resources=resources))
 
     @classmethod
     def unpack(cls, data: bytes) -> "Request":
-        (length,) = _LENGTH.unpack_from(data)
-        end = _LENGTH.size + length
-        backend, time_limit, resources = json.loads(data[_LENGTH.size : end])
-        return cls(backend, time_limit, Resources(**resources), data[end:])
+        """Undo `pack`. `data` must come from the server."""
+        return pickle.loads(data)  # noqa: S301
 
 
 @value_object

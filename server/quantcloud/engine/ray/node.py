@@ -121,7 +121,6 @@ class NodeHost:
             writer.close()
 
     async def _run(self, request: Request, gpus: str, writer: StreamWriter) -> None:
-        execution = request.execution()
         try:
             engine = await self._pool(request.resources, gpus)
         except OSError as error:
@@ -131,7 +130,7 @@ class NodeHost:
             return
         try:
             outcome = await engine.execute(
-                execution,
+                request.execution,
                 time_limit=request.time_limit,
                 on_start=lambda: writer.write(messages.frame(ray_messages.BEGUN)),
             )

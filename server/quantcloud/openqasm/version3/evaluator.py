@@ -6,7 +6,6 @@ from itertools import islice
 from quantcloud.circuits.expressions import ExpressionError
 from quantcloud.circuits.ir import Bits, Expression
 from quantcloud.openqasm.builder import CircuitBuilder, Operand
-from quantcloud.openqasm.expressions import CONSTANTS_3
 from quantcloud.openqasm.hints import nearest_name
 from quantcloud.openqasm.lexer import Lexer, shown
 from quantcloud.openqasm.operands import PHYSICAL
@@ -43,6 +42,7 @@ from quantcloud.openqasm.version3.values import (
     converted,
     expression,
 )
+from quantcloud.openqasm.version3.words import CONSTANTS
 
 _MOST_BITS = {"int": 64, "uint": 64, "float": 64, "angle": 64}
 _KNOWN_SHOWN = 8
@@ -91,7 +91,7 @@ class Evaluator:
             stack.append(value)
         return stack
 
-    def _item(
+    def _item(  # noqa: PLR0911 - one for each kind of item
         self, item: Item, stack: list[AnyValue], code: Code, *, real: bool
     ) -> AnyValue | None:
         match item:
@@ -103,25 +103,22 @@ class Evaluator:
                 return self._operated(item, stack, real=real)
             case Call():
                 return self._called(item, stack, real=real)
-            case _:
-                return self._structured(item, stack, code)
-
-    def _structured(
-        self, item: Index | Span | IndexSet | Cast, stack: list[AnyValue], code: Code
-    ) -> AnyValue:
-        if isinstance(item, Index):
-            parts = [stack.pop() for _ in range(item.number)]
-            if item.number > 1:
-                raise ExpressionError("only arrays have several indices; they are not supported")
-            name = code[0].text if isinstance(code[0], Name) else "it"
-            return indexing.indexed(stack.pop(), parts[0], name)
-        if isinstance(item, Span):
-            return self._range(item, stack)
-        if isinstance(item, IndexSet):
-            values = [self._whole(stack.pop(), item.start) for _ in range(item.number)]
-            return Numbers(tuple(reversed(values)))
-        type_ = self.type_of(item.type)
-        return converted(self._classical(stack.pop(), item.start), type_)
+            case Cast():
+                type_ = self.type_of(item.type)
+                return converted(self._classical(stack.pop(), item.start), type_)
+            case Index():
+                parts = [stack.pop() for _ in range(item.number)]
+                if item.number > 1:
+                    raise ExpressionError(
+                        "only arrays have several indices; they are not supported"
+                    )
+                name = code[0].text if isinstance(code[0], Name) else "it"
+                return indexing.indexed(stack.pop(), parts[0], name)
+            case IndexSet():
+                values = [self._whole(stack.pop(), item.start) for _ in range(item.number)]
+                return Numbers(tuple(reversed(values)))
+            case Span():
+                return self._range(item, stack)
 
     def _operated(self, item: Operator, stack: list[AnyValue], *, real: bool) -> AnyValue:
         right = stack.pop()
@@ -137,9 +134,6 @@ class Evaluator:
         arguments = [stack.pop() for _ in range(item.number)][::-1]
         if item.name in self._names.subroutines:
             return self._subroutines(item, arguments)
-        return self._function(item, arguments, real=real)
-
-    def _function(self, item: Call, arguments: Sequence[AnyValue], *, real: bool) -> Classical:
         values = [self._classical(argument, item.start) for argument in arguments]
         result = call(item.name, values, real=real)
         if result is None:
@@ -160,8 +154,8 @@ class Evaluator:
             return entry.value
         if entry is not None:
             return entry
-        if name in CONSTANTS_3:
-            return Known(FLOAT, CONSTANTS_3[name])
+        if name in CONSTANTS:
+            return Known(FLOAT, CONSTANTS[name])
         if len(code) > 1 and isinstance(code[-1], Index) and code[0] is item:
             raise self._undeclared(item)
         known = ", ".join(

@@ -3,7 +3,7 @@
 Operators use an explicit stack, so only brackets nest calls of Python, and their depth is limited.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Final
 
 from quantcloud.circuits.expressions import ExpressionError, finite
@@ -95,12 +95,14 @@ class ExpressionReader:
             self._expression(items)
         return tuple(items)
 
-    def type_name(self) -> TypeName:
-        """Read a type such as `int[8]`; its word must be the current token."""
+    def type_name(self, what: str = "a type", kinds: Container[str] = SCALARS) -> TypeName:
+        """Read a type such as `int[8]`, one of `kinds`. An error says `what` is expected."""
         lexer = self._lexer
         word, start = lexer.text, lexer.start
         if word in REFUSED:
             raise refused(lexer, word)
+        if word not in kinds:
+            raise lexer.error(f"expected {what}, got {lexer.described()}")
         lexer.advance()
         size = None
         if lexer.accept("["):
@@ -109,15 +111,17 @@ class ExpressionReader:
         return TypeName(word, size, start)
 
     def _nested(self, read: Callable[[list[Item]], None], items: list[Item]) -> None:
-        self._depth += 1
-        if self._depth > _MOST_BRACKETS:
+        if self._depth >= _MOST_BRACKETS:
             raise refusal(
                 self._lexer,
                 f"expressions with more than {_MOST_BRACKETS} nested brackets",
                 "give parts of it a name with 'const'",
             )
-        read(items)
-        self._depth -= 1
+        self._depth += 1
+        try:
+            read(items)
+        finally:
+            self._depth -= 1
 
     def _expression(self, items: list[Item]) -> None:
         lexer = self._lexer

@@ -6,11 +6,10 @@ from contextlib import contextmanager
 from quantcloud.circuits.expressions import ExpressionError
 from quantcloud.circuits.ir import Apply, Bits, Condition, Formula
 from quantcloud.openqasm.version3.evaluator import Evaluator
-from quantcloud.openqasm.version3.guards import simple
+from quantcloud.openqasm.version3.guards import State, simple
 from quantcloud.openqasm.version3.names import Variable
 from quantcloud.openqasm.version3.operators import operate
 from quantcloud.openqasm.version3.scan import has_jump, targets
-from quantcloud.openqasm.version3.state import State
 from quantcloud.openqasm.version3.storage import Storage, truth
 from quantcloud.openqasm.version3.syntax import (
     Assign,
@@ -21,7 +20,6 @@ from quantcloud.openqasm.version3.syntax import (
     IndexSet,
     Jump,
     Literal,
-    Measure,
     Measurement,
     Span,
     Statement,
@@ -204,13 +202,9 @@ def _is_one_measurement(node: If) -> bool:
     if node.otherwise or len(node.then) != 1:
         return False
     (statement,) = node.then
-    target: Target | None = None
-    if isinstance(statement, Measure) or (
-        isinstance(statement, Assign) and isinstance(statement.value, Measurement)
-    ):
-        target = statement.target
     return (
-        target is not None
-        and target.place is not None
-        and not any(isinstance(item, Span | IndexSet) for item in target.place)
+        isinstance(statement, Assign)
+        and isinstance(statement.value, Measurement)
+        and statement.target.place is not None
+        and not any(isinstance(item, Span | IndexSet) for item in statement.target.place)
     )

@@ -10,10 +10,10 @@ from quantcloud.openqasm.lexer import shown
 from quantcloud.openqasm.version3 import modified_gates
 from quantcloud.openqasm.version3.evaluator import Evaluator
 from quantcloud.openqasm.version3.flow import Flow
+from quantcloud.openqasm.version3.guards import State
 from quantcloud.openqasm.version3.modified_gates import PHASE, Steps
 from quantcloud.openqasm.version3.names import Variable
 from quantcloud.openqasm.version3.normal_forms import Angles
-from quantcloud.openqasm.version3.state import State
 from quantcloud.openqasm.version3.syntax import (
     Barrier,
     Declaration,

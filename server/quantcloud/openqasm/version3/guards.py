@@ -11,7 +11,7 @@ from quantcloud.circuits.ir import Apply, Assignment, Bits, Condition, Formula
 from quantcloud.circuits.limits import MAX_CLBITS
 from quantcloud.openqasm.builder import CircuitBuilder
 from quantcloud.openqasm.lexer import Lexer
-from quantcloud.openqasm.version3.names import Variable
+from quantcloud.openqasm.version3.names import Names, Variable
 
 SCRATCH = MAX_CLBITS
 """The first bit of variables while a source is parsed; no register reaches it."""
@@ -148,6 +148,15 @@ class Guards:
     @staticmethod
     def _leave(level: int) -> NoReturn:
         raise Leave(level)
+
+
+class State(NamedTuple):
+    """What the parts of an interpreter share: the source, the circuit so far and the names."""
+
+    lexer: Lexer
+    builder: CircuitBuilder
+    names: Names
+    guards: Guards
 
 
 def holds(condition: Condition) -> Formula:

@@ -9,10 +9,9 @@ from quantcloud.openqasm.hints import quantity
 from quantcloud.openqasm.lexer import Lexer, shown
 from quantcloud.openqasm.version3.evaluator import Evaluator
 from quantcloud.openqasm.version3.gate_calls import GateCalls
-from quantcloud.openqasm.version3.guards import Frame, Guards, Leave
+from quantcloud.openqasm.version3.guards import Frame, Guards, Leave, State
 from quantcloud.openqasm.version3.loops import Loops
 from quantcloud.openqasm.version3.names import Names, Variable
-from quantcloud.openqasm.version3.state import State
 from quantcloud.openqasm.version3.storage import Storage
 from quantcloud.openqasm.version3.syntax import (
     Alias,
@@ -37,6 +36,7 @@ from quantcloud.openqasm.version3.syntax import (
     Statement,
     Subroutine,
     Switch,
+    Target,
     While,
 )
 from quantcloud.openqasm.version3.values import (
@@ -91,6 +91,8 @@ class Interpreter:
             Opaque: self._gates.opaque,
             Nothing: lambda _: None,
         }
+
+        self.angle = self._evaluator.angle
 
     def execute(self, statement: Statement) -> None:
         """Run one statement."""
@@ -239,5 +241,6 @@ class Interpreter:
             what = "has no result" if frame.result is None else "has to return a value"
             raise self._lexer.error(f"this subroutine {what}", node.start)
         if frame.result is not None and node.value is not None:
-            self._storage.measured(frame.result, node.value, node.start)
+            target = Target("result", None, node.start)
+            self._storage.store(frame.result, target, node.value)
         self._guards.jump_out(node.start)

@@ -73,15 +73,8 @@ def steps(
         budget -= 1 + len(definition.body)
         if budget < 0:
             raise _too_many()
-        pending += [
-            GateCall(
-                inner.name,
-                tuple([call.qubits[place] for place in inner.qubits]),
-                tuple([_checked(substituted(angle, call.params)) for angle in inner.params]),
-            )
-            for inner in reversed(definition.body)
-            if inner.name != "barrier"
-        ]
+        body = reversed(_body(definition, call))
+        pending += [inner for inner in body if inner.name != "barrier"]
     return Steps(width, _bounded(found), tuple(total))
 
 
@@ -104,19 +97,24 @@ def _checked(angle: Expression) -> Expression:
     return angle
 
 
+def _body(definition: GateDefinition, call: GateCall) -> list[GateCall]:
+    """Return the body of a definition on the qubits and with the angles of a call."""
+    return [
+        GateCall(
+            inner.name,
+            tuple([call.qubits[place] for place in inner.qubits]),
+            tuple([_checked(substituted(angle, call.params)) for angle in inner.params]),
+        )
+        for inner in definition.body
+    ]
+
+
 def _inside(call: GateCall) -> Steps:
     """Return the definition of a standard gate on two or more qubits, on the qubits of a call."""
     definition = standard_definition(call.name)
     assert definition is not None  # noqa: S101 - only u and cx have none
-    calls = [
-        GateCall(
-            inner.name,
-            tuple([call.qubits[place] for place in inner.qubits]),
-            tuple([substituted(angle, call.params) for angle in inner.params]),
-        )
-        for inner in definition.body
-    ]
-    return Steps(len(call.qubits), tuple(calls), missing_phases(call.name))
+    calls = tuple(_body(definition, call))
+    return Steps(len(call.qubits), calls, missing_phases(call.name))
 
 
 def inverted(gate: Steps) -> Steps:
@@ -130,11 +128,6 @@ def _inverse(call: GateCall) -> Iterator[GateCall]:
     found = inverse(name, angles)
     if found is not None:
         yield GateCall(found[0], qubits, found[1])
-        return
-    if name == "cu":
-        theta, phi, lam, phase = angles
-        params = (negated(theta), negated(lam), negated(phi), negated(phase))
-        yield GateCall("cu", qubits, params)
         return
     form = as_u(name, angles)
     if form is not None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from quantcloud.circuits import classical
-from quantcloud.circuits.classical import CAST, NEGATE, POPCOUNT, wrapped
+from quantcloud.circuits.classical import CAST, COMPARISONS, NEGATE, POPCOUNT, wrapped
 from quantcloud.circuits.expressions import FUNCTIONS, OPERATORS, ExpressionError, binary, unary
 from quantcloud.circuits.ir import Apply
 from quantcloud.openqasm.version3.values import (
@@ -30,18 +30,9 @@ from quantcloud.openqasm.version3.values import (
 
 _LONGEST: Final = 4_000
 _MOST_EXPONENT: Final = 64
-_COMPARISONS: Final = frozenset({"==", "!=", "<", "<=", ">", ">="})
 _LOGIC: Final = frozenset({"&&", "||"})
 _BITWISE: Final = frozenset({"&", "|", "^"})
 _SHIFTS: Final = frozenset({"<<", ">>"})
-_REAL_COMPARISONS: Final[Mapping[str, Callable[[float, float], bool]]] = {
-    "==": lambda left, right: left == right,
-    "!=": lambda left, right: left != right,
-    "<": lambda left, right: left < right,
-    "<=": lambda left, right: left <= right,
-    ">": lambda left, right: left > right,
-    ">=": lambda left, right: left >= right,
-}
 
 
 def promoted(left: Type, right: Type) -> Type:
@@ -90,7 +81,7 @@ def operate(symbol: str, left: Classical, right: Classical, *, real: bool) -> Cl
 
 
 def _result(symbol: str, left: Type, right: Type) -> Type:
-    if symbol in _COMPARISONS or symbol in _LOGIC:
+    if symbol in COMPARISONS or symbol in _LOGIC:
         return BOOL
     if symbol in _SHIFTS:
         return left if left.kind in ("uint", "int", "bit") else INT
@@ -112,8 +103,8 @@ def _integers(symbol: str, left: Known, right: Known) -> Known:
 
 
 def _reals(symbol: str, left: Known, right: Known) -> Known:
-    if symbol in _COMPARISONS:
-        return Known(BOOL, _REAL_COMPARISONS[symbol](left.value, right.value))
+    if symbol in COMPARISONS:
+        return Known(BOOL, COMPARISONS[symbol](left.value, right.value))
     if symbol in _LOGIC:
         return Known(BOOL, classical.BINARY[symbol](bool(left.value), bool(right.value)))
     if symbol == "%":
@@ -134,8 +125,8 @@ def _reals(symbol: str, left: Known, right: Known) -> Known:
 
 def _durations(symbol: str, left: Known, right: Known) -> Known:
     both = left.type.kind == right.type.kind
-    if symbol in _COMPARISONS and both:
-        return Known(BOOL, _REAL_COMPARISONS[symbol](left.value, right.value))
+    if symbol in COMPARISONS and both:
+        return Known(BOOL, COMPARISONS[symbol](left.value, right.value))
     if symbol in "+-" and both:
         return Known(DURATION, binary(symbol, left.value, right.value))
     if (symbol == "*" and not both) or (symbol == "/" and left.type == DURATION):
@@ -191,14 +182,6 @@ _ROUNDING: Final[Mapping[str, Callable[[float], int]]] = {
 }
 _OTHER_NAMES: Final = {"arcsin": "asin", "arccos": "acos", "arctan": "atan", "log": "ln"}
 _PAIRS: Final = {"mod": "%", "pow": "**"}
-_ROTATIONS: Final = ("rotl", "rotr")
-
-
-def _is_function(name: str) -> bool:
-    name = _OTHER_NAMES.get(name, name)
-    return (
-        name in FUNCTIONS or name in _ROUNDING or name in _PAIRS or name in (POPCOUNT, *_ROTATIONS)
-    )
 
 
 def call(name: str, arguments: Sequence[Classical], *, real: bool) -> Classical | None:
@@ -206,18 +189,22 @@ def call(name: str, arguments: Sequence[Classical], *, real: bool) -> Classical 
 
     Raises `ExpressionError`.
     """
-    if not _is_function(name):
+    standard = _OTHER_NAMES.get(name, name)
+    if name in _PAIRS or name in ("rotl", "rotr"):
+        wanted = 2
+    elif standard in FUNCTIONS or name in _ROUNDING or name == POPCOUNT:
+        wanted = 1
+    else:
         return None
-    wanted = 2 if name in _PAIRS or name in _ROTATIONS else 1
     if len(arguments) != wanted:
         raise ExpressionError(f"'{name}' takes {wanted} arguments, got {len(arguments)}")
     if name in _PAIRS:
         return operate(_PAIRS[name], *arguments, real=real)
-    if name in _ROTATIONS:
+    if wanted > 1:
         return _rotated(name, *arguments)
     if name == POPCOUNT:
         return _popcount(arguments[0])
-    return _of_one(_OTHER_NAMES.get(name, name), arguments[0])
+    return _of_one(standard, arguments[0])
 
 
 def _of_one(name: str, value: Classical) -> Classical:

@@ -1,17 +1,30 @@
 """Parses a whole source of OpenQASM 3."""
 
+from dataclasses import replace
 from typing import Final
 
-from quantcloud.circuits.ir import Circuit
+from quantcloud.circuits.classical import MAX_ROUNDS, UnboundedLoopError, without_measurements
+from quantcloud.circuits.expressions import is_constant
+from quantcloud.circuits.ir import (
+    Apply,
+    Assignment,
+    Bits,
+    Circuit,
+    Condition,
+    Formula,
+    Operation,
+    Register,
+)
+from quantcloud.openqasm.lexer import Lexer
 from quantcloud.openqasm.operands import PHYSICAL
 from quantcloud.openqasm.parser import Parser
-from quantcloud.openqasm.version3.finish import finished
+from quantcloud.openqasm.version3.guards import SCRATCH
 from quantcloud.openqasm.version3.interpreter import Interpreter
 from quantcloud.openqasm.version3.statements import StatementReader
-from quantcloud.openqasm.version3.syntax import Barrier, Gate, Measure, Reset
+from quantcloud.openqasm.version3.syntax import Barrier, Gate, Reset
 from quantcloud.openqasm.version3.words import RESERVED
 
-_REPEATABLE: Final = (Gate, Measure, Reset, Barrier)
+_REPEATABLE: Final = (Gate, Reset, Barrier)
 
 
 class Parser3(Parser):
@@ -32,7 +45,7 @@ class Parser3(Parser):
     def parse(self) -> Circuit:
         if PHYSICAL in self.lexer.source:
             self._declare_physical()
-        return finished(super().parse(), self.lexer)
+        return _finished(super().parse(), self.lexer)
 
     def statement(self) -> bool:
         if self.lexer.at(";"):
@@ -40,6 +53,11 @@ class Parser3(Parser):
         statement = self._reader.statement()
         self._interpreter.execute(statement)
         return isinstance(statement, _REPEATABLE) and not self._interpreter.names.has_variables
+
+    def angle(self) -> float | None:
+        names = self._interpreter.names
+        angle = None if names.has_variables else self._interpreter.angle(self._reader.code())
+        return float(angle[0]) if angle is not None and is_constant(angle) else None
 
     def _declare_physical(self) -> None:
         """Declare the physical qubits `$0`, `$1`, ... up to the highest in the source."""
@@ -55,3 +73,81 @@ class Parser3(Parser):
             lexer.advance()
         if highest >= 0:
             self.program.declare_qubits(PHYSICAL, highest + 1, start)
+
+
+def _finished(circuit: Circuit, lexer: Lexer) -> Circuit:
+    """Put the bits of variables behind those of registers.
+
+    A circuit that measures nothing needs no variables: what it computes is known. Raises
+    `CircuitError` if such a circuit has an endless loop.
+    """
+    if not circuit.has_control:
+        return circuit
+    if _only_measures(circuit):
+        return _with_bits(circuit)
+    shift = circuit.num_clbits - SCRATCH
+    moved = replace(
+        circuit,
+        operations=tuple([_moved(operation, shift) for operation in circuit.operations]),
+        assignments=tuple([_moved_assignment(each, shift) for each in circuit.assignments]),
+    )
+    try:
+        return without_measurements(moved)
+    except UnboundedLoopError:
+        raise lexer.error(
+            f"the loops of this circuit have more than {MAX_ROUNDS:,} rounds, and no measurement "
+            "ends them",
+            0,
+        ) from None
+
+
+def _only_measures(circuit: Circuit) -> bool:
+    """Whether a circuit without bits computes nothing from its measurements."""
+    return not (
+        circuit.clbit_registers
+        or circuit.assignments
+        or any(each.condition for each in circuit.operations)
+    )
+
+
+def _with_bits(circuit: Circuit) -> Circuit:
+    """Give each qubit a bit for its last measurement, and measure those that have none."""
+    width = circuit.num_qubits
+    operations = [
+        each._replace(clbits=each.qubits) if each.name == "measure" else each
+        for each in circuit.operations
+    ]
+    measured = {each.qubits[0] for each in operations if each.name == "measure"}
+    operations += [
+        Operation("measure", (qubit,), (), (qubit,))
+        for qubit in range(width)
+        if qubit not in measured
+    ]
+    return replace(
+        circuit,
+        clbit_registers=(Register("meas", 0, width),),
+        operations=tuple(operations),
+        scratch_bits=0,
+    )
+
+
+def _moved(operation: Operation, shift: int) -> Operation:
+    condition, clbits = operation.condition, operation.clbits
+    if condition is not None and condition.offset >= SCRATCH:
+        condition = Condition(condition.offset + shift, condition.size, condition.value)
+        operation = operation._replace(condition=condition)
+    if clbits and clbits[0] >= SCRATCH:
+        operation = operation._replace(clbits=(clbits[0] + shift,))
+    return operation
+
+
+def _moved_assignment(assignment: Assignment, shift: int) -> Assignment:
+    offset, size, formula = assignment
+    moved: Formula = tuple([_moved_item(item, shift) for item in formula])
+    return Assignment(offset + shift if offset >= SCRATCH else offset, size, moved)
+
+
+def _moved_item(item: int | Bits | Apply, shift: int) -> int | Bits | Apply:
+    if isinstance(item, Bits) and item.offset >= SCRATCH:
+        return item._replace(offset=item.offset + shift)
+    return item

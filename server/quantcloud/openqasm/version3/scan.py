@@ -8,7 +8,6 @@ from quantcloud.openqasm.version3.syntax import (
     For,
     If,
     Jump,
-    Measure,
     Return,
     Statement,
     Switch,
@@ -35,7 +34,7 @@ def statements(*bodies: Body) -> Iterator[Statement]:
 def targets(*bodies: Body) -> Iterator[Target]:
     """Yield what assignments and measurements may change."""
     for statement in statements(*bodies):
-        if isinstance(statement, Assign | Measure) and statement.target is not None:
+        if isinstance(statement, Assign):
             yield statement.target
 
 

@@ -1,12 +1,12 @@
 """Reads statements of OpenQASM 3 into syntax trees."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final
 
 from quantcloud.openqasm.hints import words
 from quantcloud.openqasm.lexer import Lexer, shown
 from quantcloud.openqasm.version3.declarations import DeclarationReader
-from quantcloud.openqasm.version3.expressions import ExpressionReader
 from quantcloud.openqasm.version3.syntax import (
     Assign,
     Barrier,
@@ -18,7 +18,6 @@ from quantcloud.openqasm.version3.syntax import (
     For,
     Gate,
     If,
-    Index,
     Jump,
     Measure,
     Measurement,
@@ -30,7 +29,6 @@ from quantcloud.openqasm.version3.syntax import (
     Statement,
     Switch,
     Target,
-    Value,
     While,
 )
 from quantcloud.openqasm.version3.words import (
@@ -46,45 +44,55 @@ _ASSIGNMENTS: Final = words("= += -= *= /= %= **= &= |= ^= <<= >>= ~=")
 _DEEPEST: Final = 50
 
 
-class StatementReader:
+class StatementReader(DeclarationReader):
     """Reads statements at a lexer's cursor. Every method raises `CircuitError` at an error."""
 
     def __init__(self, lexer: Lexer, libraries: tuple[str, ...]) -> None:
-        self._lexer = lexer
-        self.expressions = ExpressionReader(lexer)
-        self._declarations = DeclarationReader(lexer, self.expressions, self._value, self._block)
+        super().__init__(lexer)
         self._libraries = libraries
-        self._depth = 0
-        self._readers: Mapping[str, Callable[[], Statement]] = {
-            **self._declarations.readers,
-            **dict.fromkeys(SCALARS, self._scalar),
-            **dict.fromkeys(("break", "continue", "end"), self._jump),
-            **dict.fromkeys(MODIFIERS | {"gphase"}, self._gate),
+        self._blocks = 0
+        # These read what follows the first word, and take its offset.
+        self._readers: Mapping[str, Callable[[int], Statement]] = {
             "OPENQASM": self._late_header,
             "include": self._include,
+            "qreg": lambda _: self.register("qubit"),
+            "creg": lambda _: self.register("bit"),
+            "const": self.constant,
+            "input": self.input,
+            "let": self.alias,
+            "gate": self.gate_body,
+            "opaque": self.opaque,
+            "def": self.subroutine,
             "if": self._if,
             "else": self._else,
             "for": self._for,
             "while": self._while,
             "switch": self._switch,
+            **{word: partial(self._jump, word) for word in ("break", "continue", "end")},
             "return": self._return,
             "measure": self._measure,
             "reset": self._reset,
             "barrier": self._barrier,
             "delay": self._delay,
         }
+        self._whole_readers: Mapping[str, Callable[[], Statement]] = {
+            **dict.fromkeys(SCALARS, self.variable),
+            **dict.fromkeys(MODIFIERS | {"gphase"}, self._gate),
+            "qubit": self.qubits,
+        }
 
     def statement(self) -> Statement:
         """Read one statement."""
         lexer = self._lexer
-        text = lexer.text
+        text, start = lexer.text, lexer.start
         if lexer.kind == "id":
             reader = self._readers.get(text)
             if reader is not None:
-                return reader()
+                lexer.advance()
+                return reader(start)
             if text in REFUSED:
                 raise refused(lexer, text)
-            return self._named()
+            return self._whole_readers.get(text, self._named)()
         if lexer.kind == "op":
             if text == ";":
                 lexer.advance()
@@ -97,11 +105,10 @@ class StatementReader:
                 raise refusal(lexer, "free-standing blocks", "write the statements without braces")
         raise lexer.error(f"expected a statement, got {lexer.described()}")
 
-    def _block(self, where: str) -> Body:
-        """Read a block in braces, or one statement."""
+    def block(self, where: str) -> Body:
         lexer = self._lexer
-        self._depth += 1
-        if self._depth > _DEEPEST:
+        self._blocks += 1
+        if self._blocks > _DEEPEST:
             raise refusal(lexer, f"blocks more than {_DEEPEST} deep", "use subroutines ('def')")
         if lexer.accept("{"):
             found: list[Statement] = []
@@ -112,31 +119,17 @@ class StatementReader:
             body = tuple(found)
         else:
             body = (self.statement(),)
-        self._depth -= 1
+        self._blocks -= 1
         return body
 
-    def _value(self) -> Value:
-        """Read the value of an assignment, which may be a measurement."""
-        lexer = self._lexer
-        start = lexer.start
-        if lexer.accept("measure"):
-            return Measurement(self.expressions.code(), start)
-        return self.expressions.code()
+    def _late_header(self, start: int) -> Statement:
+        raise self._lexer.error("the version has to be the first statement of the source", start)
 
-    def _late_header(self) -> Statement:
-        raise self._lexer.error("the version has to be the first statement of the source")
-
-    def _include(self) -> Statement:
-        lexer = self._lexer
-        start = lexer.start
-        lexer.advance()
-        lexer.end_include(self._libraries)
+    def _include(self, start: int) -> Statement:
+        self._lexer.end_include(self._libraries)
         return Nothing(start)
 
     # Statements that begin with a name
-
-    def _scalar(self) -> Statement:
-        return self._declarations.variable(is_constant=False)
 
     def _named(self) -> Statement:
         lexer = self._lexer
@@ -149,7 +142,7 @@ class StatementReader:
         params: tuple[Code, ...] = ()
         called = lexer.accept("(")
         if called:
-            params = self.expressions.codes(")")
+            params = self.codes(")")
             lexer.expect(")", "or ',' after the angle")
             if lexer.at(";"):
                 lexer.advance()
@@ -161,16 +154,16 @@ class StatementReader:
         lexer = self._lexer
         index = None
         if lexer.accept("["):
-            index = self.expressions.index()
+            index = self.index()
             if lexer.accept("["):
-                index = (*index, *self.expressions.index())
+                index = (*index, *self.index())
         symbol = lexer.text
         if symbol not in _ASSIGNMENTS or lexer.kind != "op":
             raise lexer.error(
                 f"expected '=' after {shown(name)} and its index, got {lexer.described()}"
             )
         lexer.advance()
-        value = self._value()
+        value = self.value()
         if symbol != "=" and isinstance(value, Measurement):
             raise lexer.error("a measurement is assigned with '='", value.start)
         lexer.end_statement()
@@ -181,30 +174,27 @@ class StatementReader:
         self, modifiers: tuple[Modifier, ...], name: str, params: tuple[Code, ...], start: int
     ) -> Gate:
         lexer = self._lexer
-        operands: tuple[Code, ...] = ()
-        if not (lexer.at(";") and name == "gphase"):
-            operands = self._operands()
+        operands = () if lexer.at(";") and name == "gphase" else self._qubits()
         lexer.end_statement()
         return Gate(modifiers, name, params, operands, start)
 
-    def _operands(self) -> tuple[Code, ...]:
+    def _qubits(self) -> tuple[Code, ...]:
         found: list[Code] = []
         while True:
-            found.append(self._operand())
+            found.append(self._qubit())
             if not self._lexer.accept(","):
                 return tuple(found)
 
-    def _operand(self) -> Code:
+    def _qubit(self) -> Code:
         """Read a qubit or a register, with an index or not."""
         lexer = self._lexer
         if lexer.kind not in ("id", "physical"):
             raise lexer.error(f"expected a qubit, got {lexer.described()}")
-        items: list[Name | Index] = [Name(lexer.text, lexer.start)]
+        code: Code = (Name(lexer.text, lexer.start),)
         lexer.advance()
-        code: Code = tuple(items)
         while lexer.at("["):
             lexer.advance()
-            code = (*code, *self.expressions.index())
+            code = (*code, *self.index())
         return code
 
     # Gates
@@ -218,7 +208,7 @@ class StatementReader:
             lexer.advance()
             argument = None
             if word != "inv" and lexer.accept("("):
-                argument = self.expressions.code()
+                argument = self.code()
                 lexer.expect(")", f"after the argument of '{word}'")
             elif word == "pow":
                 raise lexer.error("expected '(' and the exponent after 'pow'")
@@ -228,50 +218,44 @@ class StatementReader:
         params: tuple[Code, ...] = ()
         if name == "gphase":
             lexer.expect("(", "after 'gphase'")
-            params = self.expressions.codes(")")
+            params = self.codes(")")
             lexer.expect(")", "after the angle")
         elif lexer.accept("("):
-            params = self.expressions.codes(")")
+            params = self.codes(")")
             lexer.expect(")", "or ',' after the angle")
         return self._call(tuple(modifiers), name, params, start)
 
     # Instructions
 
-    def _measure(self) -> Statement:
+    def _measure(self, start: int) -> Statement:
         lexer = self._lexer
-        start = lexer.start
-        lexer.advance()
-        source = self._operand()
+        source = self._qubit()
         target = None
         if lexer.accept("->"):
             name, place = lexer.name("a classical bit")
-            index = self.expressions.index() if lexer.accept("[") else None
+            index = self.index() if lexer.accept("[") else None
             target = Target(name, index, place)
         lexer.end_statement()
-        return Measure(source, target, start)
+        if target is None:
+            return Measure(source, start)
+        return Assign(target, None, Measurement(source, start), start)
 
-    def _reset(self) -> Statement:
-        start = self._lexer.start
-        self._lexer.advance()
-        target = self._operand()
+    def _reset(self, start: int) -> Statement:
+        target = self._qubit()
         self._lexer.end_statement()
         return Reset(target, start)
 
-    def _barrier(self) -> Statement:
-        start = self._lexer.start
-        self._lexer.advance()
-        operands = () if self._lexer.at(";") else self._operands()
+    def _barrier(self, start: int) -> Statement:
+        operands = () if self._lexer.at(";") else self._qubits()
         self._lexer.end_statement()
         return Barrier(operands, start)
 
-    def _delay(self) -> Statement:
+    def _delay(self, start: int) -> Statement:
         lexer = self._lexer
-        start = lexer.start
-        lexer.advance()
         lexer.expect("[", "and a duration after 'delay'")
-        duration = self.expressions.code()
+        duration = self.code()
         lexer.expect("]", "after the duration")
-        operands = () if lexer.at(";") else self._operands()
+        operands = () if lexer.at(";") else self._qubits()
         lexer.end_statement()
         return Delay(duration, operands, start)
 
@@ -279,64 +263,52 @@ class StatementReader:
 
     def _test(self, word: str) -> Code:
         self._lexer.expect("(", f"after '{word}'")
-        test = self.expressions.code()
+        test = self.code()
         self._lexer.expect(")", "after the condition")
         return test
 
-    def _else(self) -> Statement:
-        raise self._lexer.error("this 'else' has no 'if' before it")
+    def _else(self, start: int) -> Statement:
+        raise self._lexer.error("this 'else' has no 'if' before it", start)
 
-    def _if(self) -> Statement:
-        start = self._lexer.start
-        self._lexer.advance()
+    def _if(self, start: int) -> Statement:
         test = self._test("if")
-        then = self._block("this block")
-        otherwise = self._block("this block") if self._lexer.accept("else") else ()
+        then = self.block("this block")
+        otherwise = self.block("this block") if self._lexer.accept("else") else ()
         return If(test, then, otherwise, start)
 
-    def _while(self) -> Statement:
-        start = self._lexer.start
-        self._lexer.advance()
-        return While(self._test("while"), self._block("this loop"), start)
+    def _while(self, start: int) -> Statement:
+        return While(self._test("while"), self.block("this loop"), start)
 
-    def _for(self) -> Statement:
+    def _for(self, start: int) -> Statement:
         lexer = self._lexer
-        start = lexer.start
-        lexer.advance()
         if lexer.text not in SCALARS:
             raise lexer.error("expected a type and a name after 'for', as in 'for int i in [0:3]'")
-        wanted = self.expressions.type_name()
-        name, _ = self._declarations.new_name("a loop variable")
+        wanted = self.type_name()
+        name, _ = lexer.new_name("a loop variable")
         lexer.expect("in", "after the loop variable")
-        values = self.expressions.values()
-        return For(wanted, name, values, self._block("this loop"), start)
+        values = self.values()
+        return For(wanted, name, values, self.block("this loop"), start)
 
-    def _switch(self) -> Statement:
+    def _switch(self, start: int) -> Statement:
         lexer = self._lexer
-        start = lexer.start
-        lexer.advance()
         value = self._test("switch")
         lexer.expect("{", "after the value of 'switch'")
         cases: list[tuple[tuple[Code, ...], Body]] = []
         default: Body = ()
         while not lexer.accept("}"):
             if lexer.accept("default"):
-                default = self._block("this case")
+                default = self.block("this case")
                 lexer.expect("}", "after 'default', which is the last case")
                 break
             lexer.expect("case", "or 'default' in 'switch'")
-            cases.append((self.expressions.codes("{"), self._block("this case")))
+            cases.append((self.codes("{"), self.block("this case")))
         return Switch(value, tuple(cases), default, start)
 
-    def _jump(self) -> Statement:
-        word, start = self._lexer.text, self._lexer.start
-        self._lexer.advance()
+    def _jump(self, word: str, start: int) -> Statement:
         self._lexer.end_statement()
         return Jump(word, start)
 
-    def _return(self) -> Statement:
-        start = self._lexer.start
-        self._lexer.advance()
-        value = None if self._lexer.at(";") else self._value()
+    def _return(self, start: int) -> Statement:
+        value = None if self._lexer.at(";") else self.value()
         self._lexer.end_statement()
         return Return(value, start)

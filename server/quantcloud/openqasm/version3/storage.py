@@ -7,13 +7,12 @@ of the circuit. A known value moves there before an assignment on a condition.
 from quantcloud.circuits.expressions import ExpressionError
 from quantcloud.circuits.ir import Apply, Bits, Formula
 from quantcloud.openqasm.builder import Operand
-from quantcloud.openqasm.hints import quantity
 from quantcloud.openqasm.lexer import shown
 from quantcloud.openqasm.operands import PHYSICAL
 from quantcloud.openqasm.version3.evaluator import Evaluator
+from quantcloud.openqasm.version3.guards import State
 from quantcloud.openqasm.version3.names import Variable
 from quantcloud.openqasm.version3.operators import operate
-from quantcloud.openqasm.version3.state import State
 from quantcloud.openqasm.version3.syntax import (
     Assign,
     Code,
@@ -78,11 +77,10 @@ class Storage:
         self._names.declare(node.name, variable, node.start)
 
     def _initialise(self, variable: Variable, node: Declaration) -> None:
-        if isinstance(node.value, Measurement):
-            target = Target(node.name, None, node.start)
-            self._measure_into(variable, target, self._evaluator.qubits(node.value.source))
-            return
         assert node.value is not None  # noqa: S101 - the caller checks
+        if isinstance(node.value, Measurement):
+            self.store(variable, Target(node.name, None, node.start), node.value)
+            return
         value = self._value(node.value, variable.type, node.start)
         # Registers of the circuit start at 0.
         if variable.is_output and value == Known(variable.type, 0) and not self._guards.frames:
@@ -127,22 +125,22 @@ class Storage:
         variable = self.variable(type_)
         value = converted(value, type_)
         if isinstance(value, Runtime):
-            self._place(variable, start)
-            assert variable.cell is not None  # noqa: S101 - it was just placed
-            self._guards.keep(variable.cell, type_.bits, value.formula, start)
+            self._guards.keep(self._place(variable, start), type_.bits, value.formula, start)
         else:
             variable.value = value
         return variable
 
-    def _place(self, variable: Variable, start: int) -> None:
+    def _place(self, variable: Variable, start: int) -> int:
+        """Let a variable's value be in its cell; return the cell."""
         if variable.cell is None:
             variable.cell = self._guards.allocate(variable.type.bits, start)
         variable.value = Runtime(variable.type, variable.read())
+        return variable.cell
 
-    def keep(self, variable: Variable, name: str, start: int) -> None:
-        """Move a variable's value to its bits, in all shots."""
-        if variable.is_kept:
-            return
+    def keep(self, variable: Variable, name: str, start: int) -> int:
+        """Move a variable's value to its cell, in all shots; return the cell."""
+        if variable.cell is not None and variable.is_kept:
+            return variable.cell
         if variable.type.kind in REALS or variable.type.kind == "duration":
             raise self._lexer.error(
                 f"{shown(name)}, a {variable.type.kind}, would depend on a measurement; only whole "
@@ -151,9 +149,9 @@ class Storage:
             )
         value = variable.value
         assert isinstance(value, Known)  # noqa: S101 - reals are refused above
-        self._place(variable, start)
-        assert variable.cell is not None  # noqa: S101 - it was just placed
-        self._guards.keep(variable.cell, variable.type.bits, formula(value), start)
+        cell = self._place(variable, start)
+        self._guards.keep(cell, variable.type.bits, formula(value), start)
+        return cell
 
     def assign(self, variable: Variable, value: Classical, name: str, start: int) -> None:
         """Assign a value of the variable's type, on the present condition."""
@@ -162,15 +160,12 @@ class Storage:
         ):
             variable.value = value
             return
-        if self._guards.condition is not None:
-            self.keep(variable, name, start)
-        elif not variable.is_kept:
-            if variable.type.kind in REALS:
-                self.keep(variable, name, start)
-            self._place(variable, start)
-        assert variable.cell is not None  # noqa: S101 - it was placed
+        if self._guards.condition is not None or variable.type.kind in REALS:
+            cell = self.keep(variable, name, start)
+        else:
+            cell = self._place(variable, start)
         assert isinstance(value, Known | Runtime)  # noqa: S101 - bits hold no angle of a gate
-        self._guards.change(variable.cell, variable.type.bits, formula(value), start)
+        self._guards.change(cell, variable.type.bits, formula(value), start)
 
     # Statements
 
@@ -187,19 +182,28 @@ class Storage:
 
     def execute(self, node: Assign) -> None:
         """Run an assignment."""
-        target = node.target
+        target, value = node.target, node.value
+        if isinstance(value, Measurement) and value.start < target.start:
+            # In `measure q -> c` the source comes first, so its errors do too.
+            source = self._evaluator.qubits(value.source)
+            self._measure_into(self.target(target), target, source)
+            return
         variable = self.target(target)
-        if isinstance(node.value, Measurement):
-            self._measure_into(variable, target, self._evaluator.qubits(node.value.source))
-            return
-        if target.place is not None:
-            self._assign_part(node, variable, node.value)
-            return
-        if node.symbol is None:
-            value = self._value(node.value, variable.type, node.start)
+        if isinstance(value, Measurement) or (node.symbol is None and target.place is None):
+            self.store(variable, target, value)
+        elif target.place is not None:
+            self._assign_part(node, variable, value)
         else:
-            value = self._updated(node, variable.value, variable.type, node.value)
-        self.assign(variable, value, target.name, node.start)
+            updated = self._updated(node, variable.value, variable.type, value)
+            self.assign(variable, updated, target.name, node.start)
+
+    def store(self, variable: Variable, target: Target, value: Value) -> None:
+        """Assign a value or a measurement to a variable, or measure into a part of it."""
+        if isinstance(value, Measurement):
+            self._measure_into(variable, target, self._evaluator.qubits(value.source))
+        else:
+            found = self._value(value, variable.type, target.start)
+            self.assign(variable, found, target.name, target.start)
 
     def _updated(self, node: Assign, old: Classical, type_: Type, code: Code) -> Classical:
         real = type_.kind in REALS
@@ -218,12 +222,8 @@ class Storage:
         if node.symbol is None:
             value = self._value(code, type_, node.start)
         else:
-            old = Runtime(type_, (part,))
-            if not variable.is_kept:
-                self.keep(variable, target.name, node.start)
-                part = self._evaluator.bits(variable, target)
-                old = Runtime(type_, (part,))
-            value = self._updated(node, old, type_, code)
+            part = self._kept(variable, target, part)
+            value = self._updated(node, Runtime(type_, (part,)), type_, code)
         known = variable.value
         free = self._guards.condition is None and not variable.pinned
         if isinstance(known, Known) and isinstance(value, Known) and free:
@@ -231,31 +231,23 @@ class Storage:
             bits = int(known.value) & ~(mask << part.offset) | int(value.value) << part.offset
             variable.value = converted(Known(Type("int"), bits), variable.type)
             return
-        if not variable.is_kept:
-            self.keep(variable, target.name, node.start)
-            part = self._evaluator.bits(variable, target)
+        part = self._kept(variable, target, part)
         assert isinstance(value, Known | Runtime)  # noqa: S101 - bits hold no angle of a gate
         self._guards.change(part.offset, part.size, formula(value), node.start)
+
+    def _kept(self, variable: Variable, target: Target, part: Bits) -> Bits:
+        """Return a part of a variable in its cell, where its value is moved."""
+        if variable.is_kept:
+            return part
+        return part._replace(offset=part.offset + self.keep(variable, target.name, target.start))
 
     # Measurements
 
     def measure(self, node: Measure) -> None:
-        """Run `measure source -> target;`."""
+        """Run a measurement whose outcome is not used."""
         source = self._evaluator.qubits(node.source)
-        if node.target is None:
-            bits = self._guards.allocate(max(source.size, 1), node.start)
-            self._measure(source, Bits(bits, source.size), node.start)
-            return
-        variable = self.target(node.target)
-        self._measure_into(variable, node.target, source)
-
-    def measured(self, variable: Variable, value: Value, start: int) -> None:
-        """Assign a value or a measurement to a variable."""
-        if isinstance(value, Measurement):
-            target = Target("result", None, start)
-            self._measure_into(variable, target, self._evaluator.qubits(value.source))
-        else:
-            self.assign(variable, self._value(value, variable.type, start), "result", start)
+        bits = self._guards.allocate(max(source.size, 1), node.start)
+        self._measure(source, Bits(bits, source.size), node.start)
 
     def _measure_into(self, variable: Variable, target: Target, source: Operand) -> None:
         kind, name, start = variable.type.kind, target.name, target.start
@@ -263,16 +255,7 @@ class Storage:
             raise self._lexer.error(
                 f"{shown(name)} is {variable.type}; a measurement needs bits, as in 'bit b'", start
             )
-        part = self._evaluator.bits(variable, target)
-        if part.size != source.size:
-            raise self._lexer.error(
-                f"cannot measure {quantity(source.size, 'qubit')} into "
-                f"{quantity(part.size, 'classical bit')}; the numbers must be equal",
-                start,
-            )
-        if not variable.is_kept:
-            self.keep(variable, name, start)
-            part = self._evaluator.bits(variable, target)
+        part = self._kept(variable, target, self._evaluator.bits(variable, target))
         self._measure(source, part, start)
 
     def _measure(self, source: Operand, target: Bits, start: int) -> None:

@@ -131,10 +131,9 @@ class Assign(NamedTuple):
 
 
 class Measure(NamedTuple):
-    """A measurement: `measure source -> target;`."""
+    """A measurement whose outcome is not used: `measure source;`."""
 
     source: Code
-    target: Target | None
     start: int
 
 

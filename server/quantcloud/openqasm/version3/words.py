@@ -1,13 +1,21 @@
 """The words of OpenQASM 3, and errors for the parts of the language that are refused."""
 
+import math
 from collections.abc import Mapping
 from typing import Final
 
 from quantcloud.domain.errors import CircuitError
-from quantcloud.openqasm.expressions import CONSTANTS_3
 from quantcloud.openqasm.hints import words
 from quantcloud.openqasm.lexer import Lexer
 
+CONSTANTS: Final[Mapping[str, float]] = {
+    "pi": math.pi,
+    "tau": math.tau,
+    "euler": math.e,
+    "\u03c0": math.pi,
+    "\u03c4": math.tau,
+    "\u2107": math.e,
+}
 SCALARS: Final = words("bit bool int uint float angle duration")
 """The types of variables and constants."""
 
@@ -39,7 +47,7 @@ RESERVED: Final = (
     | SCALARS
     | REFUSED.keys()
     | MODIFIERS
-    | CONSTANTS_3.keys()
+    | CONSTANTS.keys()
 )
 
 

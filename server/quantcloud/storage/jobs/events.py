@@ -1,6 +1,6 @@
 """Reads the events of jobs for watches."""
 
-from itertools import islice, zip_longest
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Boolean, Select, bindparam, func, select
@@ -11,7 +11,7 @@ from quantcloud.domain.errors import NotFound, OutOfRange
 from quantcloud.domain.event_filter import EVERYTHING, EventFilter, Stretch
 from quantcloud.domain.job import JobEvent, JobStatus
 from quantcloud.storage.database.interface import AnyRow, Connection, Database
-from quantcloud.storage.database.queries import identifier
+from quantcloud.storage.database.queries import Values, identifier
 from quantcloud.storage.database.tables import job_events, jobs, removed_events
 from quantcloud.storage.jobs.event_rows import EVENTS, events_of, last_event_of, may_be_earlier
 
@@ -40,8 +40,7 @@ _FAR = (
     .limit(1)
 )
 _EARLIER_TOO = bindparam("earlier_too", type_=Boolean())
-# One parameter for each existing status, so that one statement serves any number of them.
-_STATUSES = [f"status_{place}" for place in range(len(JobStatus))]
+_STATUSES = Values("status", len(JobStatus))
 
 
 def _account_after(*, with_statuses: bool, with_batch: bool) -> Select[Any]:
@@ -49,7 +48,7 @@ def _account_after(*, with_statuses: bool, with_batch: bool) -> Select[Any]:
     if with_statuses or with_batch:
         conditions.append(job_events.c.cursor <= bindparam("end"))
     if with_statuses:
-        wanted = job_events.c.status.in_([bindparam(name) for name in _STATUSES])
+        wanted = _STATUSES.contain(job_events.c.status)
         conditions.append(wanted | (job_events.c.earlier.is_not(None) & _EARLIER_TOO))
     if with_batch:
         conditions.append(jobs.c.batch_id == bindparam("batch_id"))
@@ -163,7 +162,7 @@ def _stretch(
         far = connection.execute(_FAR, {**of_account, "between": _SEARCHED_ROWS - 1}).one_or_none()
         values["end"] = _MAX_CURSOR if far is None else far.cursor
     if statuses:
-        values |= zip_longest(_STATUSES, statuses, fillvalue=statuses[0])
+        values |= _STATUSES.of(statuses)
         values["earlier_too"] = may_be_earlier(statuses)
     if batch_id is not None:
         values["batch_id"] = batch_id

@@ -13,7 +13,7 @@ from quantcloud.domain.job import Job, JobStatus
 from quantcloud.domain.job_filter import ALL_JOBS, JobFilter
 from quantcloud.domain.page import Page, Place, Window, page_of
 from quantcloud.storage.database.interface import Connection
-from quantcloud.storage.database.listings import page_parameters
+from quantcloud.storage.database.queries import Values, page_parameters, place
 from quantcloud.storage.database.tables import job_tags, jobs, monthly_usage, removed_events
 from quantcloud.storage.jobs.columns import JOB_COLUMNS, job_of
 
@@ -29,7 +29,7 @@ _REMOVED = (
 _PRESENT = select(
     func.coalesce(func.sum(monthly_usage.c.total_jobs), 0) - func.coalesce(_REMOVED, 0)
 ).where(monthly_usage.c.account_id == bindparam("account_id"))
-_STATUSES = [f"status_{place}" for place in range(len(JobStatus))]
+_STATUSES = Values("status", len(JobStatus))
 
 
 class _Shape(NamedTuple):
@@ -96,9 +96,6 @@ def _shape(wanted: JobFilter) -> _Shape:
 
 
 def _values(wanted: JobFilter) -> dict[str, Any]:
-    statuses = sorted(wanted.statuses)
-    # The last status repeats, which changes nothing.
-    placed = [*statuses, *statuses[-1:] * (len(_STATUSES) - len(statuses))]
     return {
         "backend": wanted.backend,
         "tag": wanted.tag,
@@ -106,7 +103,7 @@ def _values(wanted: JobFilter) -> dict[str, Any]:
         "name_length": len(wanted.name_prefix or ""),
         "since": wanted.submitted_after,
         "until": wanted.submitted_before,
-        **dict(zip(_STATUSES, placed, strict=False)),
+        **(_STATUSES.of(sorted(wanted.statuses)) if wanted.statuses else {}),
     }
 
 
@@ -133,7 +130,7 @@ def _statements(shape: _Shape) -> _Statements:
         .offset(LOOK_AT - 1)
     )
     if shape.ends:
-        conditions.append(tuple_(at, identifier) >= _bound("end", at, identifier))
+        conditions.append(tuple_(at, identifier) >= place(at, identifier, "end_at", "end_id"))
     conditions += _one_by_one(shape)
     source: Any = job_tags.join(jobs, jobs.c.id == job_tags.c.job_id) if shape.tag else jobs
     rows = (
@@ -158,13 +155,13 @@ def _by_index(shape: _Shape, index: Any, at: Any, identifier: Any) -> list[Colum
     elif shape.name:
         conditions.append(jobs.c.name.is_not(None))
     elif shape.statuses == 1:
-        conditions.append(jobs.c.status == bindparam(_STATUSES[0]))
+        conditions.append(jobs.c.status == bindparam("status_0"))
     if shape.since:
         conditions.append(at >= bindparam("since", type_=at.type))
     if shape.until:
         conditions.append(at < bindparam("until", type_=at.type))
     if shape.begins:
-        conditions.append(tuple_(at, identifier) < _bound("after", at, identifier))
+        conditions.append(tuple_(at, identifier) < place(at, identifier, "after_at", "after_id"))
     return conditions
 
 
@@ -174,14 +171,8 @@ def _one_by_one(shape: _Shape) -> list[ColumnElement[bool]]:
     if shape.backend:
         conditions.append(jobs.c.backend == bindparam("backend"))
     if shape.statuses > 1 or (shape.statuses and (shape.tag or shape.name)):
-        conditions.append(jobs.c.status.in_([bindparam(name) for name in _STATUSES]))
+        conditions.append(_STATUSES.contain(jobs.c.status))
     if shape.name:
         start = func.substr(jobs.c.name, 1, bindparam("name_length", type_=Integer), type_=Text)
         conditions.append(start == bindparam("name", type_=Text))
     return conditions
-
-
-def _bound(name: str, at: Any, identifier: Any) -> Any:
-    return tuple_(
-        bindparam(f"{name}_at", type_=at.type), bindparam(f"{name}_id", type_=identifier.type)
-    )

@@ -4,60 +4,37 @@ import asyncio
 import math
 import time
 from collections.abc import Awaitable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime
-from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from quantcloud.aio import offload
-from quantcloud.aio.cooperative import Yielder
 from quantcloud.aio.offload import Work
 from quantcloud.domain.account import MonthlyLimits, MonthlyUsage, Tier
-from quantcloud.domain.errors import Damaged, InvalidArgument
-from quantcloud.domain.job import (
-    Change,
-    Job,
-    JobCircuit,
-    JobEvent,
-    JobResult,
-    JobStatus,
-    Lease,
-    SweepPage,
-)
-from quantcloud.domain.job_filter import ALL_JOBS, JobFilter
-from quantcloud.domain.outlook import Outlook
-from quantcloud.domain.page import Page, Place, Window
+from quantcloud.domain.errors import Damaged
+from quantcloud.domain.job import Change, JobEvent, JobResult, JobStatus, Lease
 from quantcloud.domain.points import Points
-from quantcloud.storage.database import codec
-from quantcloud.storage.database.interface import Connection, Database, Steps
+from quantcloud.storage.database.interface import Database, Steps
 from quantcloud.storage.database.queries import identifier
 from quantcloud.storage.job_record import JobRecord, NewJob
 from quantcloud.storage.jobs import claims as job_claims
 from quantcloud.storage.jobs import documents as job_documents
-from quantcloud.storage.jobs import listing
-from quantcloud.storage.jobs import outlook as job_outlook
-from quantcloud.storage.jobs import reads as job_reads
 from quantcloud.storage.jobs import sweeps as job_sweeps
 from quantcloud.storage.jobs import writes as job_writes
 from quantcloud.storage.jobs.claims import Claim, ClaimedJobs
 from quantcloud.storage.jobs.documents import Input
 from quantcloud.storage.jobs.idempotency import IdempotencyKey
+from quantcloud.storage.jobs.reads import JobReads
 from quantcloud.storage.jobs.room import Room
-from quantcloud.storage.jobs.sweeps import Progress
 from quantcloud.storage.jobs.writes import MAX_LOSSES, NO_USAGE, Packed, PackedResult
 from quantcloud.storage.unit_of_work.group_commit import Writer
 from quantcloud.storage.unit_of_work.transaction import Transaction
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 _WITHOUT_RESULT = frozenset({JobStatus.FAILED, JobStatus.TIMEOUT})
 # How long `damage` reports the failure of one new job.
 _DAMAGE_SECONDS = 60.0
 
 
-class Jobs:
+class Jobs(JobReads):
     """Creates, runs and reads jobs.
 
     A method that takes an account raises `NotFound` for another account's job. A method that
@@ -67,7 +44,7 @@ class Jobs:
     """
 
     def __init__(self, database: Database, writer: Writer) -> None:
-        self._database = database
+        super().__init__(database)
         self._writer = writer
         # The time that the last claim took to choose its jobs; it grows with the waiting accounts.
         self._choice_seconds = math.inf
@@ -143,62 +120,6 @@ class Jobs:
             return None
         return self._damage[0]
 
-    async def get(self, account_id: str, job_id: str) -> Job:
-        identifier("job", job_id)
-        return await self._database.read(
-            lambda c: job_reads.get(c, account_id, job_id), cost=Work.LOOK_UP.cost(1)
-        )
-
-    async def result(
-        self, account_id: str, job_id: str, *, offset: int = 0, limit: int | None = None
-    ) -> JobResult | None:
-        """Return the job's result, None if it has none yet. Raises `NotFound`.
-
-        The result of a sweep has a page of its points: from `offset` on, at most `limit`. Raises
-        `InvalidArgument` if fewer points are done.
-        """
-        identifier("job", job_id)
-        row, large = await self._database.read(
-            lambda c: job_reads.small_result(c, account_id, job_id, codec.COMPRESS_FROM),
-            cost=Work.LOOK_UP.cost(1),
-        )
-        if large:
-            row = await self._database.read(lambda c: job_reads.result(c, account_id, job_id))
-        if row is None:
-            return None
-        result = await job_documents.unpack_result(row)
-        if (total := row.points) is None:
-            return result
-        page, _ = await self._database.read(lambda c: _page(c, job_id, total, offset, limit))
-        return replace(result, sweep=page)
-
-    async def circuit(self, job: Job) -> JobCircuit | None:
-        """Return a job's circuit; None if it has been removed."""
-        row = await self._database.read(lambda c: job_reads.circuit(c, job.id))
-        return None if row is None else await job_documents.unpack_circuit(job, row)
-
-    async def small_results(self, account_id: str, job_ids: Sequence[str]) -> list[JobResult]:
-        """Return those results of the account's jobs that take less than 1 KiB uncompressed.
-
-        A damaged result is left out; `result` raises its error.
-        """
-        yielder = Yielder()
-        found: list[JobResult] = []
-        for some in codec.in_parts(job_ids, job_reads.JOBS_PER_READ):
-            work = partial(
-                job_reads.small_results,
-                account_id=account_id,
-                job_ids=some,
-                size=codec.COMPRESS_FROM,
-            )
-            for row in await self._database.read(work, cost=Work.LOOK_UP.cost(len(some))):
-                if job_documents.is_compressed(row):
-                    continue
-                with suppress(Exception):
-                    found.append(await job_documents.unpack_result(row))
-                await yielder.yield_if_due()
-        return found
-
     async def advance(
         self, job_id: str, changes: Sequence[Change], *, lease: Lease | None = None
     ) -> list[JobEvent]:
@@ -272,24 +193,6 @@ class Jobs:
             cost=Work.STORE_JOB.cost(1) + Work.STORE_DATA.cost(len(row["data"])),
         )
 
-    async def progress(self, job_id: str) -> Progress:
-        """Return how many points of a sweep are done, and how long their runs took."""
-        return await self._database.read(lambda c: job_sweeps.progress(c, job_id))
-
-    async def sweep_so_far(self, job: Job, offset: int, limit: int | None) -> JobResult | None:
-        """Return a page of the points of a sweep that has not completed; None if it was removed."""
-
-        def read(connection: Connection) -> JobResult | None:
-            if not job_sweeps.is_kept(connection, job.id):
-                return None
-            page, seconds = _page(connection, job.id, job.points or 0, offset, limit)
-            metadata = {"method": job.method, "seed": job.seed}
-            return JobResult(
-                job.id, job.backend or "", {}, seconds * 1000, metadata=metadata, sweep=page
-            )
-
-        return await self._database.read(read)
-
     def end(
         self,
         job_id: str,
@@ -358,65 +261,6 @@ class Jobs:
     async def recover(self, at: datetime) -> list[JobEvent]:
         """End all leases as lost. Call it at start, and only if no other server is running."""
         return await self._writer.run(lambda tx: job_writes.recover(tx, at))
-
-    async def active_count(self) -> int:
-        """Return how many jobs have not ended."""
-        return await self._database.read(job_reads.active_count)
-
-    async def waiting_count(self, account_id: str) -> int:
-        """Return how many of an account's jobs have not started."""
-        return await self._database.read(lambda c: job_reads.waiting_count(c, account_id))
-
-    async def queue_depths(self) -> dict[str, int]:
-        """Return the number of queued jobs by backend; backends without any are left out."""
-        return await self._database.read(job_reads.queue_depths)
-
-    async def queued_since(self) -> dict[str, datetime]:
-        """Return since when the first queued job waits, by backend."""
-        return await self._database.read(job_reads.queued_since)
-
-    async def mean_queue_seconds(self) -> dict[str, float]:
-        """Return the mean seconds in the queue of the last 50 started jobs, by backend."""
-        return await self._database.read(job_reads.mean_queue_seconds)
-
-    async def queue_position(self, job: Job) -> int | None:
-        """Return the job's position in its backend's queue, from 1; None if it is not queued."""
-        if job.status is not JobStatus.QUEUED:
-            return None
-        return await self._database.read(lambda c: job_reads.queue_position(c, job))
-
-    async def queue_positions(self, backend: str) -> dict[str, int]:
-        """Return the position, from 1, of every job in a backend's queue, by job id."""
-        return await self._database.read(lambda c: job_reads.queue_positions(c, backend))
-
-    async def outlook(self, at: datetime) -> Outlook | None:
-        """Return the jobs that run and wait at `at`; None if too many wait."""
-        return await self._database.read(lambda c: job_outlook.outlook(c, at))
-
-    # Last in the class, because it hides the built-in `list` from what follows.
-    async def list(
-        self,
-        account_id: str,
-        *,
-        limit: int,
-        offset: int = 0,
-        after: Place | None = None,
-        wanted: JobFilter = ALL_JOBS,
-    ) -> Page[Job]:
-        """Return a page of the account's jobs that `wanted` selects, newest first."""
-        window = Window(limit, offset, after)
-        return await self._database.read(lambda c: listing.page(c, account_id, window, wanted))
-
-
-def _page(
-    connection: Connection, job_id: str, total: int, offset: int, limit: int | None
-) -> tuple[SweepPage, float]:
-    """Return a page of points, and how long the runs of all points took."""
-    done, seconds = job_sweeps.progress(connection, job_id)
-    if offset > done:
-        raise InvalidArgument("point_offset", f"must be at most {done}, the number of points done")
-    points = job_sweeps.page(connection, job_id, offset, limit)
-    return SweepPage(total, done, points), seconds
 
 
 def _has_completed(new: NewJob) -> bool:

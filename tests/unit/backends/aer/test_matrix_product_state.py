@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from qiskit_aer import AerSimulator
 
 from quantcloud.backends.aer import backend as aer
-from quantcloud.backends.aer import limits as aer_limits
 from quantcloud.backends.aer.translation import translated
 from quantcloud.backends.simulation.noise import narrowed
 from quantcloud.backends.simulation.programs import program
@@ -42,7 +41,7 @@ def _log(circuit):
         max_parallel_threads=1,
         mps_log_data=True,
         # This exceeds every bound here, so the test ends even if a bound is wrong.
-        matrix_product_state_max_bond_dimension=4 << aer_limits.MAX_MPS_RANK_BITS,
+        matrix_product_state_max_bond_dimension=4 << aer.MAX_MPS_RANK_BITS,
     )
     translation = translated(divided, "matrix_product_state")
     result = simulator.run(translation.circuit, shots=1, seed_simulator=7).result()
@@ -91,7 +90,7 @@ def test_no_bond_dimension_exceeds_the_bound(source):
 @given(circuits(most_qubits=5, most_gates=5))
 def test_accepted_circuits_have_the_exact_distribution(executors, source):
     circuit = read(source)
-    if analyse(circuit).entanglement_bits > aer_limits.MAX_MPS_RANK_BITS:
+    if analyse(circuit).entanglement_bits > aer.MAX_MPS_RANK_BITS:
         return
     shots = 2000
     counts = run(executors["aer"], "matrix_product_state", circuit, shots).counts
@@ -111,7 +110,7 @@ def scattered(width, seed):
         low = rng.randrange(width)
         high = low + rng.choice([1, 2, 3, 5])
         cuts = range(low + 1, min(high, width - 1) + 1)
-        if high >= width or any(crossing[cut] >= aer_limits.MAX_MPS_RANK_BITS for cut in cuts):
+        if high >= width or any(crossing[cut] >= aer.MAX_MPS_RANK_BITS for cut in cuts):
             continue
         for cut in cuts:
             crossing[cut] += 1
@@ -127,7 +126,7 @@ def test_gates_between_distant_qubits_stay_within_memory(executors, seed):
     (method,) = aer.CPU.methods(analyse(circuit), 100, RunOptions())
     assert method.name == "matrix_product_state"
     dimensions = bond_dimensions(circuit)
-    assert max(map(max, dimensions)) <= 2 << aer_limits.MAX_MPS_RANK_BITS
+    assert max(map(max, dimensions)) <= 2 << aer.MAX_MPS_RANK_BITS
     tensors = max(32 * int(np.sum(np.multiply((1, *each), (*each, 1)))) for each in dimensions)
     assert method.memory_bytes > tensors
     outcome = run(executors["aer"], "matrix_product_state", circuit, 100)

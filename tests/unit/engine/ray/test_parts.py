@@ -108,7 +108,7 @@ async def test_a_run_cancelled_before_its_task_started_has_no_task():
 
     reader = asyncio.StreamReader()
     driver = RayDriver(Configuration(0, "", "", 1, ()), reader, None)
-    request = Request.of(Runner.execution("succeed"), 1, Resources(memory_bytes=1)).pack()
+    request = Request(Runner.execution("succeed"), 1, Resources(memory_bytes=1)).pack()
     run = Message(ray_messages.RUN, 1, request).pack()
     waiting = Message(ray_messages.RUN, 2, request).pack()
     # Together: the driver receives both before it starts either.
@@ -143,7 +143,7 @@ async def hosted():
 
 async def answers(host):
     """Have a host run a circuit, and return its output."""
-    request = Request.of(Runner.execution("succeed"), DEADLINE, Resources(memory_bytes=1 << 29))
+    request = Request(Runner.execution("succeed"), DEADLINE, Resources(memory_bytes=1 << 29))
     ours, theirs = socket.socketpair()
     serving = asyncio.ensure_future(host._serve(*await asyncio.open_connection(sock=theirs)))
     reader, writer = await asyncio.open_connection(sock=ours)

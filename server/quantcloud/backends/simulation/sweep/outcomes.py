@@ -5,7 +5,6 @@ from numpy.typing import NDArray
 
 from quantcloud.backends.simulation.programs import Program
 from quantcloud.backends.simulation.sampling import probabilities
-from quantcloud.backends.simulation.sweep.costs import MAX_PROBABILITY_BITS
 from quantcloud.backends.simulation.sweep.groups import Group
 from quantcloud.backends.simulation.sweep.observables import State
 from quantcloud.backends.simulation.sweep.values import Floats
@@ -24,10 +23,6 @@ def outcome_probabilities(state: State, program: Program) -> Floats:
     ):
         return weights
     numbers = outcome_numbers(program)
-    if program.num_clbits > MAX_PROBABILITY_BITS:
-        raise ValueError(
-            f"exact probabilities are of circuits with up to {MAX_PROBABILITY_BITS} classical bits"
-        )
     result = np.zeros((*weights.shape[:-1], 1 << program.num_clbits))
     np.add.at(result.T, numbers, weights.T)
     return result

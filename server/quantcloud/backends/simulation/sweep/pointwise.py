@@ -1,22 +1,25 @@
 """Runs a sweep point by point, by any executor that samples outcomes."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from quantcloud.backends.simulation.noise import misreads
 from quantcloud.backends.simulation.programs import Program
-from quantcloud.backends.simulation.sampling import generator
+from quantcloud.backends.simulation.sampling import Sampled, generator
 from quantcloud.backends.simulation.sweep.groups import (
     Grouped,
     grouped,
     shared_out,
     shots_needed,
 )
-from quantcloud.backends.simulation.sweep.outcomes import term_values
+from quantcloud.backends.simulation.sweep.observables import Operator, inner
+from quantcloud.backends.simulation.sweep.outcomes import outcome_probabilities, term_values
 from quantcloud.backends.simulation.sweep.registers import Bytes, packed, rows_of_counts
 from quantcloud.backends.simulation.sweep.shifts import shifts
 from quantcloud.backends.simulation.sweep.template import Template
@@ -24,13 +27,6 @@ from quantcloud.backends.simulation.sweep.values import Floats, in_sweep_order, 
 from quantcloud.circuits.ir import Circuit, Register
 from quantcloud.domain.execution import Execution, Noise
 from quantcloud.domain.sweep import Observable, PointBlock, Sweep, point_seed
-
-
-class Samples(Protocol):
-    """What a sweep needs of the outcomes of a program."""
-
-    @property
-    def counts(self) -> Mapping[str, int]: ...
 
 
 class Estimate(NamedTuple):
@@ -45,10 +41,12 @@ class Estimate(NamedTuple):
     variances: Floats | None = None
 
 
-class Points(Protocol):
+class PointExecutor(ABC):
     """What a backend computes for one program without inputs."""
 
-    def sample(self, divided: Program, execution: Execution) -> Samples: ...
+    @abstractmethod
+    def sample(self, divided: Program, execution: Execution) -> Sampled:
+        """Run a program by the method of `execution`, and sample its outcomes."""
 
     def expectations(
         self,
@@ -59,7 +57,14 @@ class Points(Protocol):
         variances: bool,
     ) -> Estimate:
         """Return exact expectation values of the state before the final measurements."""
-        ...
+        state = self._state(divided, execution)
+        operators = [Operator(each, divided.num_qubits) for each in observables]
+        if not variances:
+            return Estimate(np.array([each.value(state) for each in operators]))
+        products = [each.applied(state) for each in operators]
+        values = np.array([inner(state, product) for product in products])
+        squares = np.array([inner(product, product) for product in products])
+        return Estimate(values, variances=np.maximum(squares - values**2, 0.0))
 
     def slopes(
         self,
@@ -72,14 +77,23 @@ class Points(Protocol):
 
         Otherwise they follow from values at shifted angles.
         """
-        ...
+        del template, angles, execution, observables
+        return None
 
     def probabilities(self, divided: Program, execution: Execution) -> Floats:
         """Return the exact probability of each outcome, by the number of its bits."""
-        ...
+        return outcome_probabilities(self._state(divided, execution), divided)
+
+    def _state(self, divided: Program, execution: Execution) -> NDArray[np.complex128]:
+        options = replace(execution.options, statevector=True)
+        sampled = self.sample(divided, replace(execution, shots=1, options=options))
+        assert sampled.amplitudes is not None  # noqa: S101 - they were requested
+        return sampled.amplitudes.astype(np.complex128)
 
 
-def block(backend: Points, circuit: Circuit, divided: Program, execution: Execution) -> PointBlock:
+def block(
+    backend: PointExecutor, circuit: Circuit, divided: Program, execution: Execution
+) -> PointBlock:
     """Compute the points of a run. `divided` is the program of `circuit`."""
     sweep = execution.sweep
     assert sweep is not None  # noqa: S101 - the caller checks
@@ -140,7 +154,7 @@ class _Runs:
     """Runs one program after the other."""
 
     def __init__(
-        self, backend: Points, template: Template, execution: Execution, sweep: Sweep
+        self, backend: PointExecutor, template: Template, execution: Execution, sweep: Sweep
     ) -> None:
         self._backend = backend
         self.template = template

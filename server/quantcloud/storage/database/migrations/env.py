@@ -2,5 +2,12 @@
 
 from alembic import context
 
-context.configure(connection=context.config.attributes["connection"], render_as_batch=True)
+from quantcloud.storage.database.tables import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    # Its naming convention names the constraints.
+    target_metadata=metadata,
+    render_as_batch=True,
+)
 context.run_migrations()

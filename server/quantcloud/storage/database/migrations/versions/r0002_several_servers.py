@@ -1,17 +1,9 @@
 """Expiring leases, idempotency keys, removal of history, notifications."""
 
+import sqlalchemy as sa
 from alembic import op
-from sqlalchemy import (
-    CHAR,
-    BigInteger,
-    Column,
-    ForeignKeyConstraint,
-    Integer,
-    LargeBinary,
-    PrimaryKeyConstraint,
-    Text,
-    text,
-)
+
+from quantcloud.storage.database.migrations.indexes import create_partial_index
 
 revision = "0002"
 down_revision = "0001"
@@ -35,46 +27,33 @@ def upgrade() -> None:
     """Add the tables for several servers on one database and for the removal of history."""
     op.create_table(
         "lease_owners",
-        Column("owner", Text, nullable=False),
-        Column("expires_at", BigInteger, nullable=False),
-        PrimaryKeyConstraint("owner", name="pk_lease_owners"),
+        sa.Column("owner", sa.Text, primary_key=True),
+        sa.Column("expires_at", sa.BigInteger, nullable=False),
     )
     op.create_table(
         "idempotency_keys",
-        Column("account_id", Text, nullable=False),
-        Column("key", Text, nullable=False),
-        Column("digest", LargeBinary, nullable=False),
-        Column("job_id", CHAR(36), nullable=False),
-        Column("first_cursor", BigInteger, nullable=False),
-        Column("number", Integer, nullable=False),
-        Column("created_at", BigInteger, nullable=False),
-        PrimaryKeyConstraint("account_id", "key", name="pk_idempotency_keys"),
-        ForeignKeyConstraint(
-            ["account_id"], ["accounts.id"], name="fk_idempotency_keys_account_id"
-        ),
-        ForeignKeyConstraint(["job_id"], ["jobs.id"], name="fk_idempotency_keys_job_id"),
+        sa.Column("account_id", sa.Text, sa.ForeignKey("accounts.id"), primary_key=True),
+        sa.Column("key", sa.Text, primary_key=True),
+        sa.Column("digest", sa.LargeBinary, nullable=False),
+        sa.Column("job_id", sa.CHAR(36), sa.ForeignKey("jobs.id"), nullable=False),
+        sa.Column("first_cursor", sa.BigInteger, nullable=False),
+        sa.Column("number", sa.Integer, nullable=False),
+        sa.Column("created_at", sa.BigInteger, nullable=False),
     )
     op.create_index("ix_idempotency_keys_created_at", "idempotency_keys", ["created_at"])
     op.create_table(
         "removed_events",
-        Column("account_id", Text, nullable=False),
-        Column("cursor", BigInteger, nullable=False),
-        PrimaryKeyConstraint("account_id", name="pk_removed_events"),
-        ForeignKeyConstraint(["account_id"], ["accounts.id"], name="fk_removed_events_account_id"),
+        sa.Column("account_id", sa.Text, sa.ForeignKey("accounts.id"), primary_key=True),
+        sa.Column("cursor", sa.BigInteger, nullable=False),
     )
     op.create_table(
         "retention_progress",
-        Column("id", Integer, nullable=False, autoincrement=False),
-        Column("completed_at", BigInteger, nullable=False),
-        Column("job_id", CHAR(36), nullable=False),
-        PrimaryKeyConstraint("id", name="pk_retention_progress"),
+        sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("completed_at", sa.BigInteger, nullable=False),
+        sa.Column("job_id", sa.CHAR(36), nullable=False),
     )
-    op.create_index(
-        "ix_jobs_ended",
-        "jobs",
-        ["completed_at", "id"],
-        sqlite_where=text("completed_at IS NOT NULL"),
-        postgresql_where=text("completed_at IS NOT NULL"),
+    create_partial_index(
+        "ix_jobs_ended", "jobs", ["completed_at", "id"], "completed_at IS NOT NULL"
     )
     if op.get_bind().dialect.name == "postgresql":
         op.execute(_NOTIFY)

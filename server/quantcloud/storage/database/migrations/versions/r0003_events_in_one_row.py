@@ -1,7 +1,7 @@
 """Events of one job that are written together share one row."""
 
+import sqlalchemy as sa
 from alembic import op
-from sqlalchemy import Column, Text
 
 revision = "0003"
 down_revision = "0002"
@@ -9,4 +9,4 @@ down_revision = "0002"
 
 def upgrade() -> None:
     """Add the column for the earlier events of a row; existing events keep their own rows."""
-    op.add_column("job_events", Column("earlier", Text))
+    op.add_column("job_events", sa.Column("earlier", sa.Text))

@@ -1,7 +1,7 @@
 """Jobs record their last change, so that no later event of theirs gets an earlier time."""
 
+import sqlalchemy as sa
 from alembic import op
-from sqlalchemy import BigInteger, Column
 
 revision = "0004"
 down_revision = "0003"
@@ -16,5 +16,5 @@ UPDATE jobs SET changed_at = (
 
 def upgrade() -> None:
     """Add the time of the latest event to the jobs that can still change."""
-    op.add_column("jobs", Column("changed_at", BigInteger))
+    op.add_column("jobs", sa.Column("changed_at", sa.BigInteger))
     op.execute(_FILL)

@@ -1,15 +1,9 @@
 """Jobs have a name and tags, by which a listing finds them."""
 
+import sqlalchemy as sa
 from alembic import op
-from sqlalchemy import (
-    CHAR,
-    BigInteger,
-    Column,
-    ForeignKeyConstraint,
-    PrimaryKeyConstraint,
-    Text,
-    text,
-)
+
+from quantcloud.storage.database.migrations.indexes import create_partial_index
 
 revision = "0006"
 down_revision = "0005"
@@ -17,23 +11,17 @@ down_revision = "0005"
 
 def upgrade() -> None:
     """Add the columns, the table of tags, and the index of named jobs; existing jobs have none."""
-    op.add_column("jobs", Column("name", Text))
-    op.add_column("jobs", Column("tags", Text))
-    op.create_index(
-        "ix_jobs_named",
-        "jobs",
-        ["account_id", "submitted_at", "id"],
-        sqlite_where=text("name IS NOT NULL"),
-        postgresql_where=text("name IS NOT NULL"),
+    op.add_column("jobs", sa.Column("name", sa.Text))
+    op.add_column("jobs", sa.Column("tags", sa.Text))
+    create_partial_index(
+        "ix_jobs_named", "jobs", ["account_id", "submitted_at", "id"], "name IS NOT NULL"
     )
     op.create_table(
         "job_tags",
-        Column("account_id", Text, nullable=False),
-        Column("tag", Text, nullable=False),
-        Column("submitted_at", BigInteger, nullable=False),
-        Column("job_id", CHAR(36), nullable=False),
-        PrimaryKeyConstraint("account_id", "tag", "submitted_at", "job_id", name="pk_job_tags"),
-        ForeignKeyConstraint(["job_id"], ["jobs.id"], name="fk_job_tags_job_id"),
+        sa.Column("account_id", sa.Text, primary_key=True),
+        sa.Column("tag", sa.Text, primary_key=True),
+        sa.Column("submitted_at", sa.BigInteger, primary_key=True),
+        sa.Column("job_id", sa.CHAR(36), sa.ForeignKey("jobs.id"), primary_key=True),
         sqlite_with_rowid=False,
     )
     op.create_index("ix_job_tags_job", "job_tags", ["job_id"])

@@ -1,15 +1,7 @@
 """Jobs may have several points, whose results are written in blocks."""
 
+import sqlalchemy as sa
 from alembic import op
-from sqlalchemy import (
-    CHAR,
-    Column,
-    Double,
-    ForeignKeyConstraint,
-    Integer,
-    LargeBinary,
-    PrimaryKeyConstraint,
-)
 
 revision = "0007"
 down_revision = "0006"
@@ -17,15 +9,13 @@ down_revision = "0006"
 
 def upgrade() -> None:
     """Add the columns and the table of blocks; existing jobs have no points."""
-    op.add_column("jobs", Column("points", Integer))
-    op.add_column("job_circuits", Column("sweep", LargeBinary))
+    op.add_column("jobs", sa.Column("points", sa.Integer))
+    op.add_column("job_circuits", sa.Column("sweep", sa.LargeBinary))
     op.create_table(
         "sweep_blocks",
-        Column("job_id", CHAR(36), nullable=False),
-        Column("first", Integer, nullable=False),
-        Column("points", Integer, nullable=False),
-        Column("seconds", Double, nullable=False),
-        Column("data", LargeBinary, nullable=False),
-        PrimaryKeyConstraint("job_id", "first", name="pk_sweep_blocks"),
-        ForeignKeyConstraint(["job_id"], ["jobs.id"], name="fk_sweep_blocks_job_id"),
+        sa.Column("job_id", sa.CHAR(36), sa.ForeignKey("jobs.id"), primary_key=True),
+        sa.Column("first", sa.Integer, primary_key=True),
+        sa.Column("points", sa.Integer, nullable=False),
+        sa.Column("seconds", sa.Double, nullable=False),
+        sa.Column("data", sa.LargeBinary, nullable=False),
     )

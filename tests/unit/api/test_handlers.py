@@ -1,4 +1,4 @@
-"""The interceptor on a real gRPC server: unexpected exceptions and request ids."""
+"""The handlers on a real gRPC server: unexpected exceptions and request ids."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,7 +14,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_status.rpc_status import GRPC_DETAILS_METADATA_KEY
 
 from quantcloud.api.access import AccessControl
-from quantcloud.api.interceptor import CallInterceptor
+from quantcloud.api.handlers import CallHandlers
 from quantcloud.auth.authenticator import Authenticator
 from quantcloud.auth.jwt import Issuer, JwtVerifier
 from quantcloud.auth.open_streams import OpenStreams
@@ -52,9 +52,11 @@ async def channel(tmp_path: Path) -> AsyncIterator[grpc.aio.Channel]:
     limits = RequestLimits(Counter(now), DEFAULT_TIERS.__getitem__, anonymous=0, failed_logins=0)
     nobody: Any = None
     gate = AccessControl(authenticator, limits, OpenStreams(100), "p" * 32, Turns(nobody))
-    server = grpc.aio.server(interceptors=[CallInterceptor(gate)])
-    backend_pb2_grpc.add_BackendServiceServicer_to_server(Broken(), server)
-    job_pb2_grpc.add_JobServiceServicer_to_server(job_pb2_grpc.JobServiceServicer(), server)
+    handlers = CallHandlers(gate)
+    backend_pb2_grpc.add_BackendServiceServicer_to_server(Broken(), handlers)
+    job_pb2_grpc.add_JobServiceServicer_to_server(job_pb2_grpc.JobServiceServicer(), handlers)
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers((handlers,))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as opened:

@@ -1,6 +1,6 @@
-"""The interceptor of every RPC: it chooses the kind of the call."""
+"""The handlers of every RPC: each is one of the kinds of calls."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias, TypeVar, cast
 
 import grpc
@@ -21,35 +21,36 @@ Request = TypeVar("Request", bound=Message)
 _RUN_AND_WATCH = "/thequantcloud.v1.CircuitService/RunAndWatch"
 
 
-class CallInterceptor(grpc.aio.ServerInterceptor):
-    """Wraps every RPC. See `Rules` for `recheck_seconds`.
+class CallHandlers(grpc.GenericRpcHandler):
+    """The handlers of every RPC. See `Rules` for `recheck_seconds`.
 
     If a single request does not arrive within `request_seconds`, it answers DEADLINE_EXCEEDED.
+
+    Servicers are added to it as to a server. gRPC would wait for calls of each registered method
+    separately, and ask one handler of each service after the other.
     """
 
     def __init__(
         self, access: AccessControl, recheck_seconds: float = 10.0, request_seconds: float = 120.0
     ) -> None:
         self._rules = Rules(access, Deadlines(request_seconds), recheck_seconds)
-        # The wrapped handlers by path.
-        self._handlers: dict[str, Handler] = {
+        self._by_path: dict[str, Handler] = {
             uploads.PATH: uploads.handler(self._rules),
             refusals.PATH: refusals.handler(self._rules),
         }
 
-    async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable["Handler | None"]],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> "Handler | None":
-        path = handler_call_details.method
-        wrapped = self._handlers.get(path)
-        if wrapped is None:
-            handler = await continuation(handler_call_details)
-            if handler is None:
-                return None
-            wrapped = self._handlers[path] = self._wrapped(path, handler)
-        return wrapped
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> "Handler | None":
+        """Return the handler of a call, or None for an unknown RPC."""
+        return self._by_path.get(handler_call_details.method)
+
+    def add_registered_method_handlers(self, service: str, handlers: Mapping[str, Handler]) -> None:
+        """Add the methods of a servicer."""
+        for name, handler in handlers.items():
+            path = f"/{service}/{name}"
+            self._by_path[path] = self._wrapped(path, handler)
+
+    def add_generic_rpc_handlers(self, handlers: object) -> None:
+        """Do nothing: generated code adds the same methods in both ways."""
 
     def _wrapped(self, path: str, handler: Handler) -> Handler:
         """Handle a single request as a stream of requests, which is the same on the wire.
