@@ -7,12 +7,15 @@ _MINUTE = 60
 
 
 def binary_size(count: int) -> str:
-    """Return a number of bytes in binary units: 1536 is '1.5 KiB'."""
+    """Return a number of bytes in binary units: 1536 is '1.5 KiB'.
+
+    Four digits tell a need from a limit that is little less.
+    """
     if count >> 10 * len(_UNITS):
         return f"2**{count.bit_length() - 1} bytes"
     rank = max(0, (count.bit_length() - 1) // 10)
     size = count / (1 << 10 * rank)
-    return f"{size:.0f} {_UNITS[rank]}" if size >= 100 else f"{size:.3g} {_UNITS[rank]}"  # noqa: PLR2004 - three digits
+    return f"{size:.4g} {_UNITS[rank]}"
 
 
 def duration(seconds: float) -> str:

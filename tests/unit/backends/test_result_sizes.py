@@ -69,6 +69,6 @@ def test_the_error_states_the_size_and_the_limit():
     with pytest.raises(InvalidArgument) as caught:
         check_result_size(wide(900), 40_000, RunOptions(memory=True))
     assert caught.value.message == (
-        "options.memory: makes a result of 34.4 MiB from 40000 shots of 900 bits; the limit is "
+        "options.memory: makes a result of 34.37 MiB from 40000 shots of 900 bits; the limit is "
         "32 MiB; send at most 37240 shots, or leave it out"
     )

@@ -13,7 +13,7 @@ from quantcloud.circuits.kinds import DENSE, DIAGONAL, PERMUTATION, WIDE
 from quantcloud.routing.method import Method
 from quantcloud.routing.work import Coefficients, Work
 
-PARSED_GATE_BYTES = 500
+PARSED_GATE_BYTES = 600
 """The bytes of a gate in a parsed circuit if no other gate has its angles, measured."""
 
 
