@@ -5,7 +5,8 @@ bit. It has no arithmetic, so the formulas of a program become logic on single b
 adders of a processor.
 
 The circuit has Aer's own jumps, not Qiskit's control flow: Aer would rewrite that so that every
-instruction takes all classical bits, in time and memory of the square of a program's length.
+instruction takes all classical bits, in time and memory of the square of a program's length. See
+docs/adr/0016-aers-own-jumps.md.
 """
 
 # pyright: reportUnknownMemberType=false
