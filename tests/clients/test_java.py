@@ -33,17 +33,9 @@ def program(tmp_path_factory) -> Path:
     sources = [str(each) for each in (folder / "gen").rglob("*.java")]
     classes = ":".join(map(str, JARS))
     run(
-        folder,
-        "javac",
-        "-J-XX:TieredStopAtLevel=1",
-        "-proc:none",
-        "-cp",
-        classes,
-        "-d",
-        ".",
-        "Client.java",
-        *sources,
-    )
+        folder, "javac", "-J-XX:TieredStopAtLevel=1", "-proc:none", "-cp", classes,
+        "-d", ".", "Client.java", *sources,
+    )  # fmt: skip
     return folder
 
 
