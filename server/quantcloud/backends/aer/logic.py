@@ -99,7 +99,7 @@ class Logic:
     def _choice(self, test: Wire, then: Wire, otherwise: Wire) -> Wire:
         if isinstance(test, bool):
             return then if test else otherwise
-        if not isinstance(then, bool) and then == otherwise:
+        if _same(then, otherwise):
             return then
         return self._or(self._and(test, then), self._and(self._not(test), otherwise))
 
