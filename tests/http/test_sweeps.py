@@ -131,7 +131,7 @@ def test_results_over_256_mib_are_refused_with_the_figure(ada: Api):
     fields = {"parameters": {"t": {"values": [0.1] * 2000}}, "probabilities": True, "shots": 1}
     answer = ada.rest("POST", "/v1/circuits/run", {"qasm": qasm, **fields})
     assert answer.status_code == 400
-    assert "probabilities: makes results of 500 MiB" in answer.json()["detail"]
+    assert "probabilities: makes results of 500.1 MiB" in answer.json()["detail"]
     (info, *_) = answer.json()["details"]
     assert info["reason"] == "RESULT_TOO_LARGE"
     assert info["metadata"]["maximum_bytes"] == str(256 << 20)
