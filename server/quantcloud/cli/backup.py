@@ -15,7 +15,7 @@ from quantcloud.cli.store import existing_file
 from quantcloud.settings import Settings
 from quantcloud.storage import DataDirLockedError, StoreError, lock_data_dir
 from quantcloud.storage.database.revision import difference, revision_of_file
-from quantcloud.storage.store import is_postgres, sqlite_path
+from quantcloud.storage.store import postgres_url, sqlite_path
 
 
 def backup(settings: Settings, target: Path) -> str:
@@ -24,7 +24,7 @@ def backup(settings: Settings, target: Path) -> str:
     The copy shows the database at one moment. It is checked, and gets its name when it is complete.
     Raises `Failure`.
     """
-    if is_postgres(settings.database):
+    if postgres_url(settings.database):
         raise Failure("the database is PostgreSQL; copy it with pg_dump")
     source = existing_file(settings)
     if target.exists():
@@ -56,7 +56,7 @@ def restore(settings: Settings, file: Path, now: datetime) -> str:
     A database that is there is kept beside it, with the time in its name. No server may be running.
     Raises `Failure`.
     """
-    if is_postgres(settings.database):
+    if postgres_url(settings.database):
         raise Failure("the database is PostgreSQL; restore it with pg_restore or psql")
     revision = _verified(file)
     try:

@@ -18,7 +18,7 @@ from quantcloud.environment import CONFIG_FILE
 from quantcloud.settings import Settings
 from quantcloud.settings.loading import variable
 from quantcloud.storage.database.errors import StoreError
-from quantcloud.storage.store import is_postgres, sqlite_path
+from quantcloud.storage.store import postgres_url, sqlite_path
 
 _SECONDS = 3.0
 _OTHERS = 0o077
@@ -68,7 +68,7 @@ def unusable(settings: Settings) -> Iterator[str]:
         except CertificateError as error:
             yield f"{variable(name)}: {error}"
     database, secret = settings.database_url, settings.jwt_secret
-    if database is not None and not is_postgres(database):
+    if database is not None and not postgres_url(database):
         try:
             sqlite_path(database)
         except StoreError as error:
@@ -127,10 +127,9 @@ async def _redis(settings: Settings) -> None:
 
 
 async def _postgres(settings: Settings) -> None:
-    url = settings.database_url
-    if url is None or not is_postgres(url):
+    if not (url := postgres_url(settings.database)):
         return
-    connection = await cast("Any", asyncpg).connect(url.replace("+asyncpg", "", 1))
+    connection = await cast("Any", asyncpg).connect(url)
     await connection.close()
 
 

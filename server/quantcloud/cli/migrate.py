@@ -12,7 +12,7 @@ from quantcloud.storage.database.revision import (
     revision_of_file,
     revision_of_postgres,
 )
-from quantcloud.storage.store import is_postgres
+from quantcloud.storage.store import postgres_url
 
 
 def check(settings: Settings) -> str:
@@ -36,8 +36,8 @@ def migrate(settings: Settings) -> str:
 def _needed(settings: Settings) -> str:
     """Return what the database needs before this release can use it; "" if nothing."""
     try:
-        if is_postgres(settings.database):
-            return difference(asyncio.run(revision_of_postgres(str(settings.database))))
+        if url := postgres_url(settings.database):
+            return difference(asyncio.run(revision_of_postgres(url)))
         return difference(revision_of_file(existing_file(settings)))
     except StoreError as error:
         raise Failure(str(error)) from error

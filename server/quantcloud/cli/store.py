@@ -9,7 +9,7 @@ from quantcloud.cli.failure import Failure
 from quantcloud.domain.errors import DomainError, explained
 from quantcloud.settings import Settings
 from quantcloud.storage import Store, StoreError
-from quantcloud.storage.store import is_postgres, sqlite_path
+from quantcloud.storage.store import postgres_url, sqlite_path
 from quantcloud.telemetry import audit
 
 T = TypeVar("T")
@@ -33,7 +33,7 @@ def with_store(
 
     A missing database is created only with `create`.
     """
-    if not create and not is_postgres(settings.database):
+    if not create and not postgres_url(settings.database):
         existing_file(settings)
 
     audit.configure(settings.audit_log_path)

@@ -80,7 +80,7 @@ class Store:
         `poll_seconds` even without a notification. Only the owner can read a new file or folder.
         Raises `StoreError` if the database cannot be used.
         """
-        if isinstance(location, str) and (url := _postgres_url(location)):
+        if url := postgres_url(location):
             return await cls._open_postgres(url, connections, poll_seconds)
         database = await SqliteDatabase.open(sqlite_path(location))
         try:
@@ -145,17 +145,12 @@ class Store:
             listener()
 
 
-def _postgres_url(location: str) -> str | None:
+def postgres_url(location: str | Path) -> str | None:
     """Return the URL in the form that PostgreSQL's programs use; None for another database."""
-    scheme, separator, rest = location.partition("://")
+    scheme, separator, rest = str(location).partition("://")
     if separator and scheme in {"postgres", "postgresql", "postgresql+asyncpg"}:
         return f"postgresql://{rest}"
     return None
-
-
-def is_postgres(location: str | Path) -> bool:
-    """Whether `location` is the URL of a PostgreSQL database."""
-    return _postgres_url(str(location)) is not None
 
 
 def sqlite_path(location: str | Path) -> Path:

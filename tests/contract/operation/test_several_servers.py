@@ -212,3 +212,16 @@ def test_a_draining_server_gets_no_requests(postgres: Postgres, pair: list[Serve
             assert api.rest("GET", "/v1/jobs").status_code == 200
         assert third.process.wait(30) == 0
         assert sum(api.finish(api.run(BELL)).result.counts.values()) == 1024
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+asyncpg"])
+def test_migrate_checks_a_database_that_servers_use(
+    postgres: Postgres, pair: list[Server], tmp_path, scheme: str
+):
+    url = scheme + postgres.url().removeprefix("postgresql")
+    done = subprocess.run(
+        quantcloud("migrate", "--check", "--data-dir", str(tmp_path)),
+        capture_output=True, text=True, check=False,
+        env={**pair[0]._environment, "QUANTCLOUD_DATABASE_URL": url},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
