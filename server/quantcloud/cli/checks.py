@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from quantcloud.auth.jwt import Issuer
-from quantcloud.certificates import CertificateError, Certificates
+from quantcloud.certificates import CertificateError
 from quantcloud.environment import CONFIG_FILE
 from quantcloud.settings import Settings
 from quantcloud.settings.loading import variable
@@ -50,21 +50,13 @@ def advice(settings: Settings) -> Iterator[str]:
 def unusable(settings: Settings) -> Iterator[str]:
     """Yield a line for each setting with which a server would not start."""
     given = {
-        "tls_cert": (settings.tls_cert, settings.tls_key, settings.tls_client_ca),
-        "grpc_tls_cert": (
-            settings.grpc_tls_cert,
-            settings.grpc_tls_key,
-            settings.grpc_tls_client_ca,
-        ),
-        "upstream_tls_ca": (
-            settings.upstream_tls_cert,
-            settings.upstream_tls_key,
-            settings.upstream_tls_ca,
-        ),
+        "tls_cert": settings.tls,
+        "grpc_tls_cert": settings.grpc_tls,
+        "upstream_tls_ca": settings.upstream_tls,
     }
-    for name, files in given.items():
+    for name, certificates in given.items():
         try:
-            Certificates(*files).check()
+            certificates.check()
         except CertificateError as error:
             yield f"{variable(name)}: {error}"
     database, secret = settings.database_url, settings.jwt_secret

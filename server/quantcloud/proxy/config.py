@@ -180,14 +180,7 @@ def render(template: str, values: Mapping[str, Any]) -> str:
 
 def certificates(settings: Settings, upstream: Upstream) -> tuple[Certificates, Certificates]:
     """Return those of the port for clients, and those of the connections to servers."""
-    server = Certificates(cert=settings.tls_cert, key=settings.tls_key, ca=settings.tls_client_ca)
-    if not upstream.addresses:
-        return server, Certificates()
-    return server, Certificates(
-        cert=settings.upstream_tls_cert,
-        key=settings.upstream_tls_key,
-        ca=settings.upstream_tls_ca,
-    )
+    return settings.tls, settings.upstream_tls if upstream.addresses else Certificates()
 
 
 def _connections_per_address(settings: Settings) -> int:

@@ -22,6 +22,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from quantcloud.certificates import Certificates
 from quantcloud.domain.account import Tier, TierLimits
 from quantcloud.environment import CONFIG_FILE, PREFIX
 from quantcloud.settings.contradictions import contradictions
@@ -313,6 +314,21 @@ class Settings(BaseSettings):
     def database(self) -> str | Path:
         """The URL of the database, or the path of the SQLite file."""
         return self.database_url or self.data_dir / "quantcloud.db"
+
+    @property
+    def tls(self) -> Certificates:
+        """What the port for clients shows them."""
+        return Certificates(self.tls_cert, self.tls_key, self.tls_client_ca)
+
+    @property
+    def grpc_tls(self) -> Certificates:
+        """What the gRPC port shows to clients."""
+        return Certificates(self.grpc_tls_cert, self.grpc_tls_key, self.grpc_tls_client_ca)
+
+    @property
+    def upstream_tls(self) -> Certificates:
+        """What `quantcloud envoy` shows to servers, and verifies them with."""
+        return Certificates(self.upstream_tls_cert, self.upstream_tls_key, self.upstream_tls_ca)
 
     @property
     def http_scheme(self) -> str:
