@@ -124,13 +124,31 @@ def with_measurements(circuit: Circuit) -> Circuit:
     """
     if any(operation.name == "measure" for operation in circuit.operations):
         return circuit
-    width = circuit.num_qubits
     operations = [
         operation if operation.condition is None else operation._replace(condition=None)
         for operation in circuit.operations
         if operation.condition is None or operation.condition.value == 0
     ]
-    operations += [Operation("measure", (bit,), (), (bit,)) for bit in range(width)]
+    return with_bits(replace(circuit, operations=tuple(operations)))
+
+
+def with_bits(circuit: Circuit) -> Circuit:
+    """Return a circuit without conditions in which each qubit has a bit for its last measurement.
+
+    The bits are one register `meas`, in the order of the qubits, which replaces the classical bits.
+    A qubit that is never measured is measured at the end.
+    """
+    width = circuit.num_qubits
+    operations = [
+        each._replace(clbits=each.qubits) if each.name == "measure" else each
+        for each in circuit.operations
+    ]
+    measured = {each.qubits[0] for each in operations if each.name == "measure"}
+    operations += [
+        Operation("measure", (qubit,), (), (qubit,))
+        for qubit in range(width)
+        if qubit not in measured
+    ]
     return replace(
         circuit,
         clbit_registers=(Register("meas", 0, width),),

@@ -4,16 +4,8 @@ from dataclasses import replace
 from typing import Final
 
 from quantcloud.circuits.classical import MAX_ROUNDS, UnboundedLoopError, without_measurements
-from quantcloud.circuits.ir import (
-    Apply,
-    Assignment,
-    Bits,
-    Circuit,
-    Condition,
-    Formula,
-    Operation,
-    Register,
-)
+from quantcloud.circuits.expand import with_bits
+from quantcloud.circuits.ir import Apply, Assignment, Bits, Circuit, Condition, Formula, Operation
 from quantcloud.openqasm.builder import PHYSICAL
 from quantcloud.openqasm.lexer import Lexer
 from quantcloud.openqasm.parser import Parser
@@ -78,7 +70,7 @@ def _finished(circuit: Circuit, lexer: Lexer) -> Circuit:
     if not circuit.has_control:
         return circuit
     if _only_measures(circuit):
-        return _with_bits(circuit)
+        return replace(with_bits(circuit), scratch_bits=0)
     shift = circuit.num_clbits - SCRATCH
     moved = replace(
         circuit,
@@ -101,27 +93,6 @@ def _only_measures(circuit: Circuit) -> bool:
         circuit.clbit_registers
         or circuit.assignments
         or any(each.condition for each in circuit.operations)
-    )
-
-
-def _with_bits(circuit: Circuit) -> Circuit:
-    """Give each qubit a bit for its last measurement, and measure those that have none."""
-    width = circuit.num_qubits
-    operations = [
-        each._replace(clbits=each.qubits) if each.name == "measure" else each
-        for each in circuit.operations
-    ]
-    measured = {each.qubits[0] for each in operations if each.name == "measure"}
-    operations += [
-        Operation("measure", (qubit,), (), (qubit,))
-        for qubit in range(width)
-        if qubit not in measured
-    ]
-    return replace(
-        circuit,
-        clbit_registers=(Register("meas", 0, width),),
-        operations=tuple(operations),
-        scratch_bits=0,
     )
 
 
