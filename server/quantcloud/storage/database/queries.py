@@ -39,6 +39,10 @@ class Values:
     def __init__(self, name: str, most: int) -> None:
         self._names = [f"{name}_{place}" for place in range(most)]
 
+    def first(self, column: Any) -> ColumnElement[bool]:
+        """Return the condition that a column has the first value."""
+        return column == bindparam(self._names[0], type_=column.type)
+
     def contain(self, column: Any) -> ColumnElement[bool]:
         """Return the condition that a column has one of the values."""
         return column.in_([bindparam(name, type_=column.type) for name in self._names])

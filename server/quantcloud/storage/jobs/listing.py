@@ -155,7 +155,7 @@ def _by_index(shape: _Shape, index: Any, at: Any, identifier: Any) -> list[Colum
     elif shape.name:
         conditions.append(jobs.c.name.is_not(None))
     elif shape.statuses == 1:
-        conditions.append(jobs.c.status == bindparam("status_0"))
+        conditions.append(_STATUSES.first(jobs.c.status))
     if shape.since:
         conditions.append(at >= bindparam("since", type_=at.type))
     if shape.until:
