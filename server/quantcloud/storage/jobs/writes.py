@@ -125,7 +125,7 @@ def advance(
             raise ValueError(f"advance() cannot make a run {change.status}; end it")
     record = job_rows.load_leased(tx, job_id, lease)
     after, events = job_rows.advance(tx, record, changes)
-    if after.metered:
+    if after.metered and not record.metered:
         _meter(tx, record, changes[-1].at, NO_USAGE)
     return events
 

@@ -202,7 +202,8 @@ class Writer:
         """Write what can be drafted, then run the other units in a transaction of their own."""
         if self._apply is not None:
             done = await _results(apply_draft(self._apply, batch), batch)
-            await self._settle(batch, done)
+            if done:
+                await self._settle(batch, done)
             batch = [waiting for place, waiting in enumerate(batch) if place not in done]
         if batch:
             await self._settle(batch, await _results(self._run(batch), batch))
@@ -214,8 +215,7 @@ class Writer:
         events: Sequence[JobEvent] = [
             event for outcome in done.values() for event in outcome.events
         ]
-        if done:
-            observe(events, len(done))
+        observe(events, len(done))
         if self.arrange is not None and events:
             events = await self.arrange(events)
         self.publish(events)
