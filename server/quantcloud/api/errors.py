@@ -12,10 +12,7 @@ from google.protobuf.any_pb2 import Any as ProtoAny
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
-from google.rpc import (
-    error_details_pb2,
-    status_pb2,
-)
+from google.rpc import error_details_pb2, status_pb2
 
 from quantcloud.auth import api_keys
 from quantcloud.auth.rate_limits import RateAllowance

@@ -7,10 +7,7 @@ from typing import Any, cast
 
 import grpc
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
-from google.rpc import (
-    error_details_pb2,
-    status_pb2,
-)
+from google.rpc import error_details_pb2, status_pb2
 
 from quantcloud.client import errors
 from quantcloud.client.contract import descriptor_set

@@ -5,9 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from typing import Final, NamedTuple, cast
 
-from google.rpc.status_pb2 import (
-    Status,
-)
+from google.rpc.status_pb2 import Status
 
 from quantcloud.api.context import IDEMPOTENCY_KEY, principal
 from quantcloud.api.convert import circuits as convert

@@ -3,12 +3,7 @@
 from collections.abc import Sequence
 
 from quantcloud.backends.simulation.backend import SimulatorBackend
-from quantcloud.backends.simulation.costs import (
-    Parallel,
-    alike,
-    evolution,
-    predicted,
-)
+from quantcloud.backends.simulation.costs import Parallel, alike, evolution, predicted
 from quantcloud.backends.simulation.noise import misreads
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.circuits.states import SINGLE, density_matrix_bytes, statevector_bytes

@@ -3,11 +3,7 @@
 from collections.abc import Sequence
 
 from quantcloud.backends.simulation.backend import SimulatorBackend
-from quantcloud.backends.simulation.costs import (
-    evolution,
-    histories,
-    predicted,
-)
+from quantcloud.backends.simulation.costs import evolution, histories, predicted
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.circuits.states import statevector_bytes
 from quantcloud.domain.execution import RunOptions

@@ -9,11 +9,7 @@ from numpy.typing import NDArray
 
 from quantcloud.backends.local.vectorized.phases import State
 from quantcloud.backends.simulation.programs import Program
-from quantcloud.backends.simulation.sampling import (
-    bitstrings,
-    draw,
-    generator,
-)
+from quantcloud.backends.simulation.sampling import bitstrings, draw, generator
 from quantcloud.backends.simulation.sweep.groups import Group, grouped, shared_out
 from quantcloud.backends.simulation.sweep.outcomes import Bytes, term_values
 from quantcloud.backends.simulation.sweep.values import Floats
