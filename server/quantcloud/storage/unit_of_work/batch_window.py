@@ -29,7 +29,7 @@ class BatchWindow:
         self._last, self._arrived = units, 0
 
     async def wait(self) -> None:
-        """After a transaction of several, wait for as many units, up to a limit; then release all."""
+        """After a transaction of several units, wait for as many, to a limit; then release all."""
         if 1 < self._last > self._arrived:
             loop = asyncio.get_running_loop()
             self._complete = loop.create_future()
