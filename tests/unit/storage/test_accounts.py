@@ -9,9 +9,9 @@ from sqlalchemy.exc import IntegrityError
 
 from quantcloud.domain.account import Account, MonthlyUsage, Tier
 from quantcloud.domain.circuit import SavedCircuit
-from quantcloud.domain.errors import NotFound, QuotaExceeded
-from quantcloud.storage import CircuitPatch
-from unit.storage.builders import T0, at, finish, queue, start, submit
+from quantcloud.domain.errors import NotFound, QuotaExceeded, Unavailable
+from quantcloud.storage import CircuitPatch, NewJob
+from unit.storage.builders import ANALYSIS, QASM, T0, at, finish, new_job, queue, start, submit
 
 
 async def test_an_account_is_created_on_first_use_and_updated(store):
@@ -84,6 +84,24 @@ async def test_the_limit_on_keys_holds_for_concurrent_creations(store):
     (key, *_) = await store.api_keys.list("alice")
     await store.api_keys.revoke("alice", key.id, T0)
     await _key(store, digest=b"x" * 32, limit=3)
+
+
+async def test_a_write_for_an_account_that_was_just_deleted_can_be_tried_again(store):
+    with pytest.raises(Unavailable, match="the account was deleted during the request; try again"):
+        await store.api_keys.create("gone", "laptop", "qc_live_ab", b"d" * 32, T0, limit=5)
+    await store.accounts.ensure("alice", at=T0)
+    gone, fine = new_job(account_id="gone"), new_job()
+    outcomes = await asyncio.gather(
+        *(
+            store.jobs.create_all([NewJob(job, QASM, ANALYSIS)], max_waiting=None)
+            for job in (gone, fine)
+        ),
+        return_exceptions=True,
+    )
+    assert isinstance(outcomes[0], Unavailable)
+    assert [job.id for job in (await store.jobs.list("alice", limit=9, offset=0)).items] == [
+        fine.id
+    ]
 
 
 async def test_two_keys_never_share_a_digest(store):

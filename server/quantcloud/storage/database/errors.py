@@ -25,6 +25,7 @@ _OF_STATEMENT = frozenset({"22", "23", "42"})
 # These are transient: connections, a read-only database, rights to connect, a missing database,
 # conflicts between transactions, too few resources, locks, an operator's intervention, the machine.
 _TRANSIENT = frozenset({"08", "25", "28", "3D", "40", "53", "55", "57", "58"})
+_FOREIGN_KEY_VIOLATION = "23503"
 # The bits of the primary code in an extended error code of SQLite.
 PRIMARY_CODE = 0xFF
 # The file system is damaged. Python has no name for this code of SQLite.
@@ -108,6 +109,14 @@ def domain_error(failure: Failure) -> DomainError:
             "the service's database cannot reach its disk at the moment; try again", reason=reason
         )
     return Unavailable("the database does not answer at the moment; try again", reason=reason)
+
+
+def parent_is_gone(error: BaseException) -> bool:
+    """Whether a new row names another one that does not exist, such as an account just deleted."""
+    if not isinstance(error, IntegrityError):
+        return False
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    return code == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY or _state(error) == _FOREIGN_KEY_VIOLATION
 
 
 def failure_of(error: BaseException) -> Failure | None:

@@ -5,13 +5,14 @@ import os
 import time
 from pathlib import Path
 
-from quantcloud.domain.errors import DomainError
+from quantcloud.domain.errors import DomainError, Unavailable
 from quantcloud.storage.database.errors import (
     Failure,
     StoreError,
     cause_of,
     domain_error,
     failure_of,
+    parent_is_gone,
 )
 
 _log = logging.getLogger(__name__)
@@ -34,10 +35,12 @@ class Faults:
         self.logged = False
 
     def translate(self, error: BaseException) -> BaseException:
-        """Return a `DomainError` if the database failed, else `error`.
+        """Return a `DomainError` if the database failed or an account is gone, else `error`.
 
         A note on the error names the database and the cause; callers of the API do not see it.
         """
+        if parent_is_gone(error):
+            return Unavailable("the account was deleted during the request; try again")
         failure = failure_of(error)
         if failure is None:
             return error

@@ -67,11 +67,11 @@ class Jobs(JobReads):
         """Create jobs of one account with their circuits, all or none; return the events of each.
 
         The jobs, and what they reserve, count in their month from now on. A job may have completed
-        already. Raises `QuotaExceeded` ("max_waiting_jobs") if the account would have more than
-        `max_waiting` jobs that have not started, and like `check_month` if the jobs exceed
-        `monthly`. The limits also hold for concurrent calls. If `key` was used for the same
-        request, nothing is written, and the submission event of each job is returned. Raises
-        `AlreadyExists` if `key` was used for another request.
+        already; then it does not wait. Raises `QuotaExceeded` ("max_waiting_jobs") if some of the
+        jobs wait and the account would have more than `max_waiting` such jobs, and like
+        `check_month` if the jobs exceed `monthly`. The limits also hold for concurrent calls. If
+        `key` was used for the same request, nothing is written, and the submission event of each
+        job is returned. Raises `AlreadyExists` if `key` was used for another request.
 
         Unless a job is large, the write joins the next transaction when you call this.
         """

@@ -96,8 +96,9 @@ def create(
             return [[event] for event in known]
     tasks = sum(job.reserved_qpu_tasks for job in jobs)
     cost = sum(job.reserved_cost_usd for job in jobs)
-    if max_waiting is not None:
-        tx.pending.check_waiting(account_id, max_waiting, len(jobs))
+    waiting = sum(new.result is None for new, _, _ in new_jobs)
+    if max_waiting is not None and waiting:
+        tx.pending.check_waiting(account_id, max_waiting, waiting)
     if monthly is not None:
         tx.pending.check_month(account_id, monthly, at, qpu_tasks=tasks, cost_usd=cost)
     events: list[list[JobEvent]] = []

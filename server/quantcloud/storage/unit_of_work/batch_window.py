@@ -1,24 +1,17 @@
 """The batch window: how long a transaction waits for more units of work.
 
-A commit of many units costs little more than a commit of one. So after a large transaction, the
-next one waits a little, until about as many units have arrived.
+A commit of many units costs little more than a commit of one. So after a transaction of several
+units, the next one waits a little, until about as many units have arrived.
 """
 
 import asyncio
 from collections import deque
 
-# The number of units from which a transaction counts as large.
-_MANY = 4
 # The longest wait: for each unit of the last transaction, and in all.
 _SECONDS_PER_UNIT = 0.0005
 _MAX_SECONDS = 0.01
 # How many callers of `join` resume before the event loop runs other tasks.
 _RELEASE_BATCH = 16
-
-
-def is_many(units: int) -> bool:
-    """Whether a transaction of `units` units shows that many callers write at once."""
-    return units >= _MANY
 
 
 class BatchWindow:
@@ -36,8 +29,8 @@ class BatchWindow:
         self._last, self._arrived = units, 0
 
     async def wait(self) -> None:
-        """After a large transaction, wait for as many units, up to a limit; then release all."""
-        if is_many(self._last) and self._arrived < self._last:
+        """After a transaction of several units, wait for as many, to a limit; then release all."""
+        if 1 < self._last > self._arrived:
             loop = asyncio.get_running_loop()
             self._complete = loop.create_future()
             timer = loop.call_later(min(self._last * _SECONDS_PER_UNIT, _MAX_SECONDS), self._end)

@@ -16,7 +16,7 @@ from quantcloud.domain.job import JobEvent
 from quantcloud.domain.news import News
 from quantcloud.storage.database.errors import store_closed
 from quantcloud.storage.database.interface import Connection, Database, Steps
-from quantcloud.storage.unit_of_work.batch_window import BatchWindow, is_many
+from quantcloud.storage.unit_of_work.batch_window import BatchWindow
 from quantcloud.storage.unit_of_work.draft import Applies, apply_draft
 from quantcloud.storage.unit_of_work.transaction import Pending
 from quantcloud.storage.unit_of_work.units import (
@@ -247,7 +247,7 @@ class Writer:
         return await self._database.transact(
             work,
             cost=max(waiting.cost for waiting in batch),
-            crowded=is_many(len(batch)),
+            crowded=len(batch) > 1,
         )
 
     def publish(self, events: Sequence[JobEvent]) -> None:

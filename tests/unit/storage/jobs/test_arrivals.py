@@ -112,15 +112,19 @@ async def test_a_run_that_ends_in_the_next_month_counts_there(store):
     assert await store.usage.month("alice", at(2)) == MonthlyUsage(0.25)
 
 
-async def test_jobs_that_ran_inline_count_against_the_limit_of_waiting_jobs(store):
+async def test_a_job_that_has_run_does_not_count_against_the_limit_of_waiting_jobs(store):
     await store.accounts.ensure("alice", at=T0)
     jobs = [new_job(), new_job()]
-    new = [NewJob(job, QASM, ANALYSIS, ran(), result_of(job)) for job in jobs]
-    with pytest.raises(QuotaExceeded, match="waiting"):
-        await store.jobs.create_all(new, max_waiting=1)
+    ran_before = [NewJob(job, QASM, ANALYSIS, ran(), result_of(job)) for job in jobs]
+    waits = [NewJob(new_job(), QASM, ANALYSIS) for _ in range(2)]
+    with pytest.raises(QuotaExceeded, match="2 more are requested and the limit is 1"):
+        await store.jobs.create_all([*ran_before, *waits], max_waiting=1)
     assert (await store.jobs.list("alice", limit=9, offset=0)).items == []
-    await store.jobs.create_all(new, max_waiting=2)
-    assert await store.jobs.waiting_count("alice") == 0
+    await store.jobs.create_all([ran_before[0], waits[0]], max_waiting=1)
+    assert await store.jobs.waiting_count("alice") == 1
+    await store.jobs.create_all([ran_before[1]], max_waiting=1)
+    with pytest.raises(QuotaExceeded, match="the limit is 1"):
+        await store.jobs.create_all([waits[1]], max_waiting=1)
 
 
 @pytest.mark.parametrize("completed", [True, False])
