@@ -39,10 +39,11 @@ _LAST_EVENT_SECONDS = 1.0
 _PROBES = (HEALTH_SERVICE, HEALTH)
 _ID_LENGTH = 36
 # The requests about the job of their `id`.
-_OF_ONE_JOB = (
-    job_pb2.CancelJobRequest, job_pb2.GetJobCircuitRequest, job_pb2.GetJobRequest,
-    job_pb2.GetJobResultRequest, job_pb2.WatchJobRequest,
-)  # fmt: skip
+_OF_ONE_JOB = frozenset(
+    method.input_type
+    for method in job_pb2.DESCRIPTOR.services_by_name["JobService"].methods
+    if "id" in method.input_type.fields_by_name
+)
 
 Request = TypeVar("Request", bound=Message)
 
@@ -146,8 +147,9 @@ class Session(Caller):
         request = parse(data)
         check(request)
         lower_ids(request)
-        if isinstance(request, _OF_ONE_JOB) and len(request.id) == _ID_LENGTH:
-            self.job_id = request.id
+        named: Any = request
+        if request.DESCRIPTOR in _OF_ONE_JOB and len(named.id) == _ID_LENGTH:
+            self.job_id = named.id
         await access.take_turn(self, request)
         return request
 

@@ -29,9 +29,10 @@ class Executor(Protocol):
     """Runs circuits in a worker process, where it may hold the GIL."""
 
     def run(self, circuit: Circuit, execution: Execution) -> Outcome:
-        """Run `circuit`, which has at least one measurement, as `execution` says.
+        """Run `circuit` as `execution` says.
 
-        Raises any exception if the run fails. Its text becomes the job's `error_message`.
+        It has at least one measurement, only standard gates, and inputs only with a sweep. Raises
+        any exception if the run fails. Its text becomes the job's `error_message`.
         """
         ...
 

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import Any, Self, Unpack
 
 from quantcloud.client.calls import RETRY_SECONDS, Caller, Deadline, OnWait
@@ -10,7 +9,7 @@ from quantcloud.client.connection import Connection, resolve
 from quantcloud.client.errors import InvalidRequest
 from quantcloud.client.jobs import AsyncBatch, AsyncJob, new_key, submit, submit_all
 from quantcloud.client.parsing import parse
-from quantcloud.client.requests import Circuit, RunFields, SweepFields, run_request
+from quantcloud.client.requests import Circuit, JobFilters, RunFields, SweepFields, run_request
 from quantcloud.client.results import Drawing, Result
 from quantcloud.client.run_stream import AsyncRunStream
 from quantcloud.client.sweeps import Observable, Sweep, Values
@@ -162,23 +161,13 @@ class AsyncClient:
         self,
         *,
         status: str | Sequence[str] = (),
-        backend: str | None = None,
-        tag: str | None = None,
-        name_prefix: str | None = None,
-        submitted_after: datetime | None = None,
-        submitted_before: datetime | None = None,
         limit: int | None = None,
+        **filters: Unpack[JobFilters],
     ) -> AsyncGenerator[AsyncJob]:
         """Yield the account's jobs that fit all filters, newest first, at most `limit`."""
         statuses = [status] if isinstance(status, str) else status
         request = job_pb2.ListJobsRequest(
-            limit=min(limit or _PAGE, _PAGE),
-            status=map(_status, statuses),
-            backend=backend,
-            tag=tag,
-            name_prefix=name_prefix,
-            submitted_after=submitted_after,
-            submitted_before=submitted_before,
+            limit=min(limit or _PAGE, _PAGE), status=map(_status, statuses), **filters
         )
         async for each in self._pages(self._caller.jobs.ListJobs, request, "jobs", limit):
             yield AsyncJob(self._caller, each)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
@@ -52,6 +53,16 @@ class SweepFields(CommonFields, total=False):
     timeout: float | None
     progress: Progress | None
     idempotency_key: str | None
+
+
+class JobFilters(TypedDict, total=False):
+    """Which jobs `AsyncClient.jobs` yields, besides those of a status: fields of `ListJobs`."""
+
+    backend: str | None
+    tag: str | None
+    name_prefix: str | None
+    submitted_after: datetime | None
+    submitted_before: datetime | None
 
 
 @cache

@@ -2,14 +2,13 @@
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import Any, Self, Unpack
 
 from quantcloud.client.asynchronous import AsyncClient
 from quantcloud.client.calls import RETRY_SECONDS, OnWait
 from quantcloud.client.connection import Connection
 from quantcloud.client.jobs import AsyncBatch, AsyncJob
-from quantcloud.client.requests import Circuit, RunFields
+from quantcloud.client.requests import Circuit, JobFilters, RunFields
 from quantcloud.client.results import Result
 from quantcloud.client.run_stream import AsyncRunStream
 from quantcloud.client.transport import Blocking, blocking, drive, iterate
@@ -154,24 +153,11 @@ class Client:
         self,
         *,
         status: str | Sequence[str] = (),
-        backend: str | None = None,
-        tag: str | None = None,
-        name_prefix: str | None = None,
-        submitted_after: datetime | None = None,
-        submitted_before: datetime | None = None,
         limit: int | None = None,
+        **filters: Unpack[JobFilters],
     ) -> Iterator[Job]:
         """Yield the account's jobs that fit all filters, newest first, at most `limit`."""
-        found = self._async.jobs(
-            status=status,
-            backend=backend,
-            tag=tag,
-            name_prefix=name_prefix,
-            submitted_after=submitted_after,
-            submitted_before=submitted_before,
-            limit=limit,
-        )
-        return map(Job, iterate(found))
+        return map(Job, iterate(self._async.jobs(status=status, limit=limit, **filters)))
 
     def events(self) -> Iterator[Event]:
         """Yield the events of all jobs of the account from now on, without end."""

@@ -8,6 +8,14 @@ import {took} from "./jobpanel.js";
 
 const STATUSES = ["submitted", "analyzing", "routing", "queued", "dispatched", "running", "completed", "failed", "timeout", "cancelled"];
 const PAGE = 50;
+/** @type {{head: string | {text: string, number: boolean}, cell: (job: any) => any}[]} */
+const COLUMNS = [
+  {head: "Status", cell: ({status}) => h("span", {class: `status is-${status}`}, status)},
+  {head: "Backend", cell: ({backend}) => backend ?? "–"},
+  {head: {text: "Shots", number: true}, cell: ({shots}) => number(shots)},
+  {head: "Submitted", cell: (job) => moment(job.submitted_at)},
+  {head: {text: "Run time", number: true}, cell: took},
+];
 
 export class JobsView {
   title = "Jobs";
@@ -38,7 +46,7 @@ export class JobsView {
       h("div", {class: "tools filters"},
         filter("Status", this.#status), filter("Backend", this.#backend), filter("Tag", this.#tag), filter("Name begins with", this.#prefix),
         h("span", {class: "spring"}), this.#compare),
-      table("Jobs", [{text: "Choose", hidden: true}, "Job", "Status", "Backend", {text: "Shots", number: true}, "Submitted", {text: "Run time", number: true}], this.#rows),
+      table("Jobs", [{text: "Choose", hidden: true}, "Job", ...COLUMNS.map(({head}) => head)], this.#rows),
       h("div", {class: "actions"}, this.#more, this.#state)));
 
   /** @param {App} app */
@@ -118,11 +126,7 @@ export class JobsView {
       })),
       h("th", {scope: "row"}, h("a", {href: `#/jobs/${id}`, class: job.name ? null : "bits"}, jobName(job)),
         job.tags?.map((/** @type {string} */ tag) => h("span", {class: "tag"}, tag))),
-      h("td", {}, h("span", {class: `status is-${job.status}`}, job.status)),
-      h("td", {}, job.backend ?? "–"),
-      h("td", {class: "number"}, number(job.shots)),
-      h("td", {}, moment(job.submitted_at)),
-      h("td", {class: "number"}, took(job)));
+      COLUMNS.map(({head, cell}) => h("td", {class: typeof head === "string" ? null : "number"}, cell(job))));
     this.#drawn.set(id, row);
     return row;
   }

@@ -137,7 +137,7 @@ class ClaimLoop:
         self.failure: Unavailable | Damaged | None = None
 
     @property
-    def nobody_waits(self) -> bool:
+    def no_job_waits(self) -> bool:
         """Whether no job is known to wait."""
         return self._state is State.EMPTY
 

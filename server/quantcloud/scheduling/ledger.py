@@ -11,7 +11,7 @@ from quantcloud.domain.execution import is_short
 from quantcloud.domain.job import Job
 from quantcloud.engine.base import WorkerEngine
 from quantcloud.routing.method import Method
-from quantcloud.storage import Claim, ClaimedJobs, Fit, Room
+from quantcloud.storage import ClaimedJobs, Fit, Room
 from quantcloud.telemetry import metrics
 
 # How many jobs one claim takes at most, so that the first do not wait long for the last.
@@ -55,9 +55,7 @@ class Ledger:
     cores stay free for jobs that come later: the threads of such a run have the lowest priority.
     """
 
-    def __init__(
-        self, engine: WorkerEngine, memory_bytes: float, threads_per_run: float = math.inf
-    ) -> None:
+    def __init__(self, engine: WorkerEngine, memory_bytes: float, threads_per_run: float) -> None:
         self._engine = engine
         self._memory_bytes = memory_bytes
         self._threads_per_run = threads_per_run
@@ -67,7 +65,7 @@ class Ledger:
         # taken their part of the idle cores.
         self._crowded = False
         self._sharing = 0
-        self._claims: dict[str, Run] = {}
+        self._runs: dict[str, Run] = {}
         # When the runs began, of `time.monotonic`.
         self._begun: dict[str, float] = {}
         self._held: defaultdict[str, _Held] = defaultdict(_Held)
@@ -82,20 +80,20 @@ class Ledger:
         )
         metrics.RESERVED_BYTES.set_function(lambda: self._memory_held)
 
-    def reserve(self, claim: Run) -> None:
+    def reserve(self, run: Run) -> None:
         """Reserve what a run takes. An older run of its job gives back its share."""
-        if (former := self._claims.get(claim.job.id)) is not None:
+        if (former := self._runs.get(run.job.id)) is not None:
             self.release(former)
-        self._claims[claim.job.id] = claim
-        self._begun[claim.job.id] = time.monotonic()
-        self._add(claim, 1)
+        self._runs[run.job.id] = run
+        self._begun[run.job.id] = time.monotonic()
+        self._add(run, 1)
 
-    def release(self, claim: Run) -> None:
+    def release(self, run: Run) -> None:
         """Give back what a run took, if it has not done so."""
-        if self._claims.get(claim.job.id) is claim:
-            del self._claims[claim.job.id], self._begun[claim.job.id]
-            self._extra_threads.pop(claim.job.id, None)
-            self._add(claim, -1)
+        if self._runs.get(run.job.id) is run:
+            del self._runs[run.job.id], self._begun[run.job.id]
+            self._extra_threads.pop(run.job.id, None)
+            self._add(run, -1)
 
     def fits(self, job: Job, method: Method) -> bool:
         """Return whether a claim would take a job with this method now."""
@@ -104,18 +102,18 @@ class Ledger:
 
     def runs_of(self, account_id: str) -> int:
         """Return how many runs of an account hold their share."""
-        return sum(claim.job.account_id == account_id for claim in self._claims.values())
+        return sum(run.job.account_id == account_id for run in self._runs.values())
 
     def idle_threads(self) -> int:
         """Return how many threads a run that is not reserved yet may have; at least 1."""
         return int(min(max(1, self._idle), self._threads_per_run))
 
-    def add_threads(self, claim: Claim) -> int:
+    def add_threads(self, run: Run) -> int:
         """Reserve idle cores for a reserved run that gains from them. Return its threads.
 
         Runs that were claimed together share these cores.
         """
-        cores, most = claim.method.cores, _most_threads(claim.method)
+        cores, most = run.method.cores, _most_threads(run.method)
         if most == 1:
             return 1
         extra = min(
@@ -124,7 +122,7 @@ class Ledger:
         self._sharing -= 1
         if extra < 1:
             return 1
-        self._extra_threads[claim.job.id] = int(extra)
+        self._extra_threads[run.job.id] = int(extra)
         return cores + int(extra)
 
     @property
@@ -149,7 +147,7 @@ class Ledger:
         Return infinity if a run that holds it has no prediction.
         """
         missing = memory_bytes - (self._memory_bytes - self._memory_held)
-        if missing <= 0 or not self._claims:
+        if missing <= 0 or not self._runs:
             return None
         now, after = time.monotonic(), 0.0
         for end, memory in sorted(self._ends()):
@@ -161,35 +159,35 @@ class Ledger:
 
     def _ends(self) -> Iterator[tuple[float, int]]:
         """Return when each run is likely to end, and the memory that it holds."""
-        for job_id, claim in self._claims.items():
-            seconds = claim.job.predicted_seconds
+        for job_id, run in self._runs.items():
+            seconds = run.job.predicted_seconds
             end = math.inf if seconds is None else self._begun[job_id] + seconds
-            yield end, claim.method.memory_bytes
+            yield end, run.method.memory_bytes
 
-    def lend(self, claim: Claim) -> bool:
-        """Reserve once more what a claim holds, if that is free and no job is blocked."""
-        method = claim.method
+    def lend(self, run: Run) -> bool:
+        """Reserve once more what a run holds, if that is free and no job is blocked."""
+        method = run.method
         cores = sum(held.cores for held in self._held.values()) + method.cores
         memory = self._memory_held + method.memory_bytes
-        if self._claims.get(claim.job.id) is not claim or self._blocked is not None:
+        if self._runs.get(run.job.id) is not run or self._blocked is not None:
             return False
         if cores > self._engine.slots or memory > self._memory_bytes:
             return False
-        self._add(claim, 1)
+        self._add(run, 1)
         return True
 
-    def give_back(self, claim: Claim) -> None:
-        """Return what was lent to a claim once."""
-        self._add(claim, -1)
+    def give_back(self, run: Run) -> None:
+        """Return what was lent to a run once."""
+        self._add(run, -1)
 
-    def _add(self, claim: Run, sign: int) -> None:
-        job, method = claim.job, claim.method
-        held, predicted = self._held[claim.backend], job.predicted_seconds
+    def _add(self, run: Run, sign: int) -> None:
+        job, method = run.job, run.method
+        held, predicted = self._held[run.backend], job.predicted_seconds
         held.cores += sign * method.cores
         self._memory_held += sign * method.memory_bytes
         if predicted is None or not is_short(predicted):
             held.long += sign * method.cores
-        elif self._claims:
+        elif self._runs:
             self._short_seconds += sign * predicted
         else:
             # Otherwise rounding errors would add up over millions of runs.
@@ -229,7 +227,7 @@ class Ledger:
             _BACKLOG_SECONDS * size - self._short_seconds,
             self._memory_bytes - self._memory_held,
             may_pass=self._blocked is None or passing,
-            idle=not self._claims,
+            idle=not self._runs,
         )
 
 

@@ -75,7 +75,7 @@ class Runner:
     async def run(
         self,
         claim: Claim,
-        on_idle: Callable[[], None],
+        release: Callable[[], None],
         *,
         threads: int,
         early: EarlyRun | None = None,
@@ -84,7 +84,7 @@ class Runner:
 
         `early` is the run of the job if it started before the job was stored.
 
-        `on_idle` is called when the engine has finished, before the end is written. If the job was
+        `release` is called when the engine has finished, before the end is written. If the job was
         cancelled or its lease was lost, the result is dropped. Cancelling the calling task kills
         the run and writes nothing.
         """
@@ -96,13 +96,13 @@ class Runner:
         except Exception as error:  # noqa: BLE001  # damaged data; the other jobs must still run
             await self._fail_unreadable(claim.record, error)
             return
-        await self._run(claim, given, on_idle, threads=threads, early=early)
+        await self._run(claim, given, release, threads=threads, early=early)
 
     async def _run(
         self,
         claim: Claim,
         given: Input,
-        on_idle: Callable[[], None],
+        release: Callable[[], None],
         *,
         threads: int,
         early: EarlyRun | None,
@@ -149,7 +149,7 @@ class Runner:
                             before_writing=start_record.write,
                         )
                 finally:
-                    on_idle()
+                    release()
             except EngineError as error:
                 await self._fail(claim, error, start_record, sweep_run, threads=threads)
             else:
@@ -170,7 +170,7 @@ class Runner:
         finally:
             await start_record.close()
 
-    async def give_back(self, claim: Claim, *, lost: bool) -> None:
+    async def requeue(self, claim: Claim, *, lost: bool) -> None:
         """Put a job whose run was interrupted back into its queue; fail it the third time."""
         job = claim.job
         try:

@@ -71,7 +71,7 @@ class Scheduler:
             engine,
             self._ledger,
             concurrency=concurrency,
-            may_start=lambda: self._claims.nobody_waits and not self._stopping,
+            may_start=lambda: self._claims.no_job_waits and not self._stopping,
             ended=self._room_grew,
         )
         self.run_early = self._early.run
@@ -139,10 +139,7 @@ class Scheduler:
         try:
             async with asyncio.timeout(_GIVE_BACK_SECONDS):
                 failed = await asyncio.gather(
-                    *(
-                        self._runner.give_back(claim, lost=False)
-                        for claim, _ in self._runs.values()
-                    ),
+                    *(self._runner.requeue(claim, lost=False) for claim, _ in self._runs.values()),
                     return_exceptions=True,
                 )
             errors = [error for error in failed if error is not None]
@@ -156,7 +153,7 @@ class Scheduler:
 
     def lend(self, claim: Claim) -> bool:
         """Lend a run the cores and memory that it holds once more, if no job waits for them."""
-        return self._claims.nobody_waits and not self._stopping and self._ledger.lend(claim)
+        return self._claims.no_job_waits and not self._stopping and self._ledger.lend(claim)
 
     def give_back(self, claim: Claim) -> None:
         """Return what was lent to a run once."""
@@ -187,7 +184,7 @@ class Scheduler:
         return (
             news.status is JobStatus.QUEUED
             or news.job_id in self._runs
-            or (news.status.is_terminal and not self._claims.nobody_waits)
+            or (news.status.is_terminal and not self._claims.no_job_waits)
         )
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
@@ -216,7 +213,7 @@ class Scheduler:
         task = asyncio.ensure_future(
             self._runner.run(
                 claim,
-                lambda: self._ledger.release(claim),
+                partial(self._ledger.release, claim),
                 threads=threads,
                 early=early,
             )
@@ -238,7 +235,7 @@ class Scheduler:
             del self._runs[claim.job.id]
         self._room_grew()
         if error is not None:
-            self._spawn(retrying(lambda: self._runner.give_back(claim, lost=not self._stopping)))
+            self._spawn(retrying(lambda: self._runner.requeue(claim, lost=not self._stopping)))
 
 
 def _nothing() -> None:

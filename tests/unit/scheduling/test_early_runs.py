@@ -69,7 +69,7 @@ async def ended(served: Served) -> Job:
 async def until_free(served: Served, *runs: "asyncio.Task[Any]") -> None:
     """Wait until runs have ended, and check that nothing holds a share."""
     await asyncio.wait_for(asyncio.wait(runs), DEADLINE)
-    assert not served.scheduler._ledger._claims
+    assert not served.scheduler._ledger._runs
     assert served.scheduler.is_idle
 
 
@@ -152,7 +152,7 @@ async def test_a_caller_that_hangs_up_leaves_the_run_to_end_by_itself(served: Se
     submission.cancel()
     served.engine.may_end.set()
     await asyncio.wait_for(asyncio.wait((submission, running)), DEADLINE)
-    assert not served.scheduler._ledger._claims
+    assert not served.scheduler._ledger._runs
     assert served.engine.cancelled.empty()
 
 

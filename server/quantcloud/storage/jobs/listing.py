@@ -4,6 +4,7 @@ Each listing reads one index in its order. If that index has other jobs too, the
 `LOOK_AT` of its jobs at a time: a page may then end early, and the next one goes on there.
 """
 
+from dataclasses import fields
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -30,20 +31,18 @@ _PRESENT = select(
     func.coalesce(func.sum(monthly_usage.c.total_jobs), 0) - func.coalesce(_REMOVED, 0)
 ).where(monthly_usage.c.account_id == bindparam("account_id"))
 _STATUSES = Values("status", len(JobStatus))
+_FILTERS = tuple(each.name for each in fields(JobFilter) if each.name != "statuses")
 
 
 class _Shape(NamedTuple):
-    """Which conditions a statement has; `statuses` is 0, 1, or 2 for several.
+    """Which conditions a statement has.
 
-    `begins` and `ends` say whether it selects jobs after a place, and up to a place.
+    `filters` are names of `_FILTERS`; `statuses` is 0, 1, or 2 for several. `begins` and `ends` say
+    whether the statement selects jobs after a place, and up to a place.
     """
 
+    filters: frozenset[str]
     statuses: int
-    backend: bool
-    tag: bool
-    name: bool
-    since: bool
-    until: bool
     begins: bool = False
     ends: bool = False
 
@@ -85,24 +84,14 @@ def _place(job: Job) -> Place:
 
 
 def _shape(wanted: JobFilter) -> _Shape:
-    return _Shape(
-        min(len(wanted.statuses), 2),
-        wanted.backend is not None,
-        wanted.tag is not None,
-        wanted.name_prefix is not None,
-        wanted.submitted_after is not None,
-        wanted.submitted_before is not None,
-    )
+    filters = frozenset(name for name in _FILTERS if getattr(wanted, name) is not None)
+    return _Shape(filters, min(len(wanted.statuses), 2))
 
 
 def _values(wanted: JobFilter) -> dict[str, Any]:
     return {
-        "backend": wanted.backend,
-        "tag": wanted.tag,
-        "name": wanted.name_prefix,
+        **{name: getattr(wanted, name) for name in _FILTERS},
         "name_length": len(wanted.name_prefix or ""),
-        "since": wanted.submitted_after,
-        "until": wanted.submitted_before,
         **(_STATUSES.of(sorted(wanted.statuses)) if wanted.statuses else {}),
     }
 
@@ -117,8 +106,9 @@ class _Statements(NamedTuple):
 
 @cache
 def _statements(shape: _Shape) -> _Statements:
-    index: Any = job_tags if shape.tag else jobs
-    at, identifier = index.c.submitted_at, index.c.job_id if shape.tag else jobs.c.id
+    by_tag = "tag" in shape.filters
+    index: Any = job_tags if by_tag else jobs
+    at, identifier = index.c.submitted_at, index.c.job_id if by_tag else jobs.c.id
     newest_first = at.desc(), identifier.desc()
     conditions = _by_index(shape, index, at, identifier)
     end: Any = (
@@ -132,7 +122,7 @@ def _statements(shape: _Shape) -> _Statements:
     if shape.ends:
         conditions.append(tuple_(at, identifier) >= place(at, identifier, "end_at", "end_id"))
     conditions += _one_by_one(shape)
-    source: Any = job_tags.join(jobs, jobs.c.id == job_tags.c.job_id) if shape.tag else jobs
+    source: Any = job_tags.join(jobs, jobs.c.id == job_tags.c.job_id) if by_tag else jobs
     rows = (
         select(*JOB_COLUMNS)
         .select_from(source)
@@ -150,16 +140,16 @@ def _statements(shape: _Shape) -> _Statements:
 def _by_index(shape: _Shape, index: Any, at: Any, identifier: Any) -> list[ColumnElement[bool]]:
     """Return the conditions that the index of a shape fulfils."""
     conditions: list[ColumnElement[bool]] = [index.c.account_id == bindparam("account_id")]
-    if shape.tag:
+    if "tag" in shape.filters:
         conditions.append(job_tags.c.tag == bindparam("tag"))
-    elif shape.name:
+    elif "name_prefix" in shape.filters:
         conditions.append(jobs.c.name.is_not(None))
     elif shape.statuses == 1:
         conditions.append(_STATUSES.first(jobs.c.status))
-    if shape.since:
-        conditions.append(at >= bindparam("since", type_=at.type))
-    if shape.until:
-        conditions.append(at < bindparam("until", type_=at.type))
+    if "submitted_after" in shape.filters:
+        conditions.append(at >= bindparam("submitted_after", type_=at.type))
+    if "submitted_before" in shape.filters:
+        conditions.append(at < bindparam("submitted_before", type_=at.type))
     if shape.begins:
         conditions.append(tuple_(at, identifier) < place(at, identifier, "after_at", "after_id"))
     return conditions
@@ -168,11 +158,11 @@ def _by_index(shape: _Shape, index: Any, at: Any, identifier: Any) -> list[Colum
 def _one_by_one(shape: _Shape) -> list[ColumnElement[bool]]:
     """Return the conditions for which a page looks at each job of the index."""
     conditions: list[ColumnElement[bool]] = []
-    if shape.backend:
+    if "backend" in shape.filters:
         conditions.append(jobs.c.backend == bindparam("backend"))
-    if shape.statuses > 1 or (shape.statuses and (shape.tag or shape.name)):
+    if shape.statuses > 1 or (shape.statuses and shape.filters & {"tag", "name_prefix"}):
         conditions.append(_STATUSES.contain(jobs.c.status))
-    if shape.name:
+    if "name_prefix" in shape.filters:
         start = func.substr(jobs.c.name, 1, bindparam("name_length", type_=Integer), type_=Text)
-        conditions.append(start == bindparam("name", type_=Text))
+        conditions.append(start == bindparam("name_prefix", type_=Text))
     return conditions

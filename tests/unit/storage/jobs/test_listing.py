@@ -26,7 +26,12 @@ FILTERS = [
     JobFilter(name_prefix="run", statuses={JobStatus.SUBMITTED}),
     JobFilter(submitted_after=at(3), submitted_before=at(7)),
     JobFilter(
-        {JobStatus.QUEUED, JobStatus.SUBMITTED}, "cirq_simulator", "third", "r", at(2), at(15)
+        statuses={JobStatus.QUEUED, JobStatus.SUBMITTED},
+        backend="cirq_simulator",
+        tag="third",
+        name_prefix="r",
+        submitted_after=at(2),
+        submitted_before=at(15),
     ),
 ]
 
