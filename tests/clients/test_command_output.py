@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from unittest.mock import ANY
 
 import grpc
 import pytest
@@ -113,6 +114,16 @@ def test_sweep_and_estimate_print_each_point(settings):
     assert point["gradients"][0]["parameters"]["theta"]["values"] == [pytest.approx(-0.841471)]
     said = run(settings, "sweep", "-", "-p", "theta", code=2, text=TURN)
     assert "--parameter: must be NAME=VALUES" in said
+
+
+def test_the_result_of_a_sweep_shows_its_points(settings):
+    for arguments, value in ((["sweep"], "00:"), (["estimate", "-o", "IZ"], "1")):
+        more = ("-", "-p", "theta=0,1", "--shots", "9", "--json")
+        first = json.loads(run(settings, *arguments, *more, text=TURN))
+        for command in ("result", "watch", "rerun"):
+            shown = run(settings, command, first["job_id"], "-q").splitlines()
+            assert shown[0].startswith("point")
+            assert [line.split()[:2] for line in shown[1:]] == [["0", value], ["1", ANY]]
 
 
 def test_quiet_prints_only_the_answer(settings):

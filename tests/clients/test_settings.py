@@ -41,12 +41,13 @@ def test_the_defaults_are_the_published_ones():
 @pytest.mark.parametrize(
     ("tiers", "says"),
     [
-        ({"explorer": {"max_shot": 1}}, "no limit called max_shot; known are max_shots"),
+        ({"explorer": {"max_shot": 1}}, "no limit called max_shot; there are max_shots"),
         ({"explorer": {"max_shots": -1}}, "max_shots must be 0 or more"),
         ({"explorer": {"max_shots": None}}, "valid integer"),
         ({"explorer": {"credits_usd": "NaN"}}, "credits_usd must be 0 or more"),
-        ({"emperor": {}}, "'explorer', 'developer' or 'enterprise'"),
-        ([], "valid dictionary"),
+        ({"emperor": {}}, "no tier is called emperor; there are explorer, developer, enterprise"),
+        ({"explorer": 3}, "explorer must be an object, as in"),
+        ([], "must be an object such as"),
     ],
 )
 def test_errors_in_a_tier_are_named(tiers: object, says: str):

@@ -93,6 +93,30 @@ def test_a_run_that_lacks_a_parameter_says_so_and_keeps_its_drawing(console: Con
     expect(mine.page.get_by_text("1 qubit, 1 bit")).to_be_visible()
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_refused_run_marks_the_result_before_it(console: Consoles, scheme: str):
+    mine = console(color_scheme=scheme)
+    mine.sign_in(newcomers_token())
+    earlier = mine.page.get_by_text("From an earlier request.")
+    shots = mine.page.get_by_role("spinbutton", name="Shots")
+    outcomes = mine.page.get_by_role("region", name="Outcomes")
+    # The page finds one of these, the server the other.
+    for wrong in ("1.5", "999999"):
+        mine.run()
+        expect(outcomes).to_be_visible()
+        expect(earlier).to_have_count(0)
+        right = shots.input_value()
+        shots.fill(wrong)
+        mine.run()
+        expect(earlier).to_be_visible()
+        expect(outcomes).to_be_visible()
+        assert mine.violations() == []
+        shots.fill(right)
+    mine.page.get_by_role("button", name="Plan").click()
+    expect(mine.page.get_by_text("Would run on")).to_be_visible()
+    expect(earlier).to_have_count(0)
+
+
 def test_keys_alone_are_enough(console: Consoles):
     mine = console()
     mine.open()

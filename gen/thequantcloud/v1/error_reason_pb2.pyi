@@ -41,6 +41,7 @@ class ErrorReason(_message.Message):
         BACKEND_NOT_FOUND: _ClassVar[ErrorReason.Name]
         CIRCUIT_NOT_FOUND: _ClassVar[ErrorReason.Name]
         JOB_NOT_FOUND: _ClassVar[ErrorReason.Name]
+        BATCH_NOT_FOUND: _ClassVar[ErrorReason.Name]
         IDEMPOTENCY_KEY_REUSED: _ClassVar[ErrorReason.Name]
         RATE_LIMITED: _ClassVar[ErrorReason.Name]
         TOO_MANY_STREAMS: _ClassVar[ErrorReason.Name]
@@ -89,6 +90,7 @@ class ErrorReason(_message.Message):
     BACKEND_NOT_FOUND: ErrorReason.Name
     CIRCUIT_NOT_FOUND: ErrorReason.Name
     JOB_NOT_FOUND: ErrorReason.Name
+    BATCH_NOT_FOUND: ErrorReason.Name
     IDEMPOTENCY_KEY_REUSED: ErrorReason.Name
     RATE_LIMITED: ErrorReason.Name
     TOO_MANY_STREAMS: ErrorReason.Name

@@ -10,6 +10,7 @@ from rich.status import Status
 
 from quantcloud.cli.failure import INTERRUPTED, Failure
 from quantcloud.cli.histogram import histogram
+from quantcloud.cli.points import show_points
 from quantcloud.cli.session import Session
 from quantcloud.client import Event, Job, JobEnded, QuantCloudError, Result
 from quantcloud.client.plain import struct
@@ -102,8 +103,14 @@ def describe(event: Event) -> str:
 
 
 def show_result(session: Session, result: Result, plot: Path | None) -> None:
-    """Print the counts, and draw them to a file if one is given. Raises `Failure`."""
-    session.answer(result.to_dict(), histogram(result.counts))
+    """Print the counts, or each point of a sweep. Draw the counts to a file if one is given.
+
+    Raises `Failure`.
+    """
+    if result.message.HasField("sweep"):
+        show_points(session, result)
+    else:
+        session.answer(result.to_dict(), histogram(result.counts))
     if plot is not None:
         draw(result, plot)
         session.say(f"{plot} has the plot")

@@ -6,12 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from quantcloud.cli.failure import WRONG_USE, Failure
-from quantcloud.cli.histogram import most_frequent
+from quantcloud.cli.points import show_points
 from quantcloud.cli.runs import fields, submit_and_follow
-from quantcloud.cli.session import Session, table
-from quantcloud.client import Result
+from quantcloud.cli.session import Session
 
-_SHOWN_POINTS = 100
 _RANGE_PARTS = 3
 
 
@@ -27,10 +25,7 @@ def sweep(
     if not given:
         raise Failure("give the values of each input with --parameter NAME=VALUES", WRONG_USE)
     result = submit_and_follow(session, file, {**fields(options), "parameters": given}, timeout)
-    shown = table("point", *given, "most frequent")
-    for number, point in enumerate(result.message.sweep.points[:_SHOWN_POINTS]):
-        shown.add_row(str(number), *_at(given, number), most_frequent(point.counts))
-    _answer(session, result, shown)
+    show_points(session, result, given)
 
 
 def estimate(
@@ -47,21 +42,7 @@ def estimate(
     terms = [_observable(each) for each in observables]
     run = {**fields(options), "parameters": given, "observables": terms}
     result = submit_and_follow(session, file, run, timeout)
-    shown = table("point", *given, *observables)
-    for number, point in enumerate(result.message.sweep.points[:_SHOWN_POINTS]):
-        errors = [*point.standard_errors] or [None] * len(point.expectation_values)
-        values = [
-            f"{value:.6g}" if error is None else f"{value:.6g} ± {error:.2g}"
-            for value, error in zip(point.expectation_values, errors, strict=True)
-        ]
-        shown.add_row(str(number), *_at(given, number), *values)
-    _answer(session, result, shown)
-
-
-def _answer(session: Session, result: Result, shown: Any) -> None:
-    session.answer(result.to_dict(), shown)
-    if (hidden := len(result.message.sweep.points) - _SHOWN_POINTS) > 0:
-        session.say(f"{hidden} more points; --json has all of them")
+    show_points(session, result, given, observables)
 
 
 def _parameters(given: Sequence[str] | None) -> dict[str, list[float]]:
@@ -90,15 +71,6 @@ def _values(text: str) -> list[float]:
         raise ValueError(text)
     step = (last - first) / max(1, number - 1)
     return [first + step * each for each in range(number)]
-
-
-def _at(given: Mapping[str, Sequence[float]], number: int) -> list[str]:
-    """Return the value of each input at a point, or "" for an input with several values."""
-    points = max(map(len, given.values()), default=0)
-    return [
-        f"{values[number if len(values) > 1 else 0]:.6g}" if len(values) in (1, points) else ""
-        for values in given.values()
-    ]
 
 
 def _observable(text: str) -> str | dict[str, float]:

@@ -20,6 +20,9 @@ _VALUE_PATH = [4, 0, 4, 0, 2]
 # What comes before the cause in gRPC's text about a connection.
 _PLACE = re.compile(r".*last error: \w+: (?:ipv[46]:\S+: )?(?:Failed to connect to remote host: )?")
 
+# The message of a wrong value says what is right, that of a limit how long to wait.
+_SAYS_REMEDY = ("INVALID_ARGUMENT", "RATE_LIMITED")
+
 _Code = grpc.StatusCode
 _KINDS: Mapping[_Code, type[errors.QuantCloudError]] = {
     _Code.INVALID_ARGUMENT: errors.InvalidRequest,
@@ -62,7 +65,6 @@ def from_status(status: status_pb2.Status) -> errors.QuantCloudError:
         else:
             detail.Unpack(info)
     kind = _KINDS.get(_CODES.get(status.code, _Code.UNKNOWN), errors.ServerFault)
-    hint = _remedies().get(info.reason, "")
     if "line" in info.metadata:
         kind = errors.CircuitError
     elif info.reason == "QUOTA_EXCEEDED":
@@ -71,11 +73,19 @@ def from_status(status: status_pb2.Status) -> errors.QuantCloudError:
         status.message,
         reason=info.reason,
         field=field,
-        # The message of a wrong value says what is right.
-        hint="" if kind is errors.CircuitError or info.reason == "INVALID_ARGUMENT" else hint,
+        hint="" if kind is errors.CircuitError else _hint(info.reason, status.message),
         metadata=dict(info.metadata),
         retry_after=retry_after,
     )
+
+
+def _hint(reason: str, message: str) -> str:
+    """Return what to do, as far as the message does not say it."""
+    if reason in _SAYS_REMEDY:
+        return ""
+    sentences = _remedies().get(reason, "").rstrip(".").split(". ")
+    said = message.lower()
+    return "".join(f"{each}. " for each in sentences if each and each.lower() not in said).rstrip()
 
 
 def is_lost(error: grpc.RpcError) -> bool:

@@ -30,6 +30,7 @@ export class RunView {
   #run_ = h("button", {type: "button", class: "primary", onclick: () => this.#run(), title: "Ctrl+Enter"}, "Run");
   #plan_ = h("button", {type: "button", class: "quiet", onclick: () => this.#plan()}, "Plan");
   #problem = h("p", {class: "problem", role: "alert", hidden: true});
+  #outdated = h("p", {class: "problem earlier", role: "status"}, "From an earlier request. The last one did not succeed.");
   #output = h("section", {class: "card output", "aria-label": "Result", hidden: true});
   #drawLater = afterQuiet(() => this.#draw(), QUIET_MILLISECONDS);
   /** @type {JobPanel | null} */
@@ -174,8 +175,9 @@ export class RunView {
   }
 
   async #run() {
+    if (this.#run_.disabled) return;
     const request = this.#request();
-    if (!request || this.#run_.disabled) return;
+    if (!request) return this.#markOutdated();
     this.#drawLater.never();
     await this.#busy(async () => {
       const key = Array.from(crypto.getRandomValues(new Uint32Array(4)), (each) => each.toString(36)).join("-");
@@ -200,7 +202,7 @@ export class RunView {
 
   async #plan() {
     const request = this.#request();
-    if (!request) return;
+    if (!request) return this.#markOutdated();
     await this.#busy(async () => {
       const plan = await this.app.api.post("/v1/circuits/plan", request);
       this.#editor.clearProblem();
@@ -215,6 +217,7 @@ export class RunView {
     try {
       await work();
     } catch (error) {
+      this.#markOutdated();
       if (!this.#refused(error, qasm)) this.#say(this.app.explain(error));
     } finally {
       this.#run_.disabled = this.#plan_.disabled = false;
@@ -227,6 +230,11 @@ export class RunView {
     fill(this.#output, ...children);
     this.#output.hidden = false;
     if (this.#output.getBoundingClientRect().top > innerHeight * 0.8) this.#output.scrollIntoView({block: "nearest"});
+  }
+
+  // A job that still runs goes on being shown.
+  #markOutdated() {
+    this.#output.prepend(this.#outdated);
   }
 
   /** @param {string} text */

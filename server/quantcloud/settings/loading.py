@@ -180,4 +180,5 @@ def _lines(
         place = variable(name)
     # A union's branch, such as `constrained-int`, says nothing to people.
     inner = [part for part in inner if not part.startswith(("constrained", "function"))]
-    return [f"{'.'.join([place, *inner])}: {message[:1].lower()}{message[1:]}"]
+    place = ".".join([place, *inner])
+    return [f"{place}: {line[:1].lower()}{line[1:]}" for line in message.splitlines()]

@@ -48,6 +48,8 @@ DEFAULT_TIERS: Mapping[Tier, TierLimits] = {
         requests_per_minute=None,
     ),
 }
+_LIMITS = [field.name for field in fields(TierLimits)]
+_EXAMPLE = '{"explorer": {"max_shots": 1000}}'
 
 
 def from_json(given: object) -> object:
@@ -61,24 +63,30 @@ def from_json(given: object) -> object:
 
 
 def with_defaults(given: object) -> object:
-    """Complete the given tiers with their default limits, and refuse unknown limits."""
+    """Complete the given tiers with their default limits.
+
+    Raises `ValueError` with a line for each tier or limit that does not exist.
+    """
     tiers = from_json(given)
     if not isinstance(tiers, Mapping):
-        return tiers
+        raise ValueError(f"must be an object such as {_EXAMPLE}")  # noqa: TRY004  # for pydantic
     filled: dict[Any, object] = {}
-    known = [field.name for field in fields(TierLimits)]
+    wrong: list[str] = []
     for name, limits in cast("Mapping[Any, object]", tiers).items():
-        tier = next((tier for tier in Tier if tier.value == name), None)
-        if tier is None or not isinstance(limits, Mapping):
+        if name not in DEFAULT_TIERS:
+            wrong.append(f"no tier is called {name}; there are {', '.join(DEFAULT_TIERS)}")
+        elif isinstance(limits, TierLimits):
             filled[name] = limits
-            continue
-        changes = cast("Mapping[str, object]", limits)
-        if unknown := changes.keys() - known:
-            raise ValueError(
-                f"{name} has no limit called {', '.join(sorted(unknown))}; "
-                f"known are {', '.join(known)}"
-            )
-        filled[name] = {**asdict(DEFAULT_TIERS[tier]), **changes}
+        elif not isinstance(limits, Mapping):
+            wrong.append(f"{name} must be an object, as in {_EXAMPLE}")
+        else:
+            changes = cast("Mapping[str, object]", limits)
+            if unknown := sorted(changes.keys() - _LIMITS):
+                called = f"{name} has no limit called {', '.join(unknown)}"
+                wrong.append(f"{called}; there are {', '.join(_LIMITS)}")
+            filled[name] = {**asdict(DEFAULT_TIERS[Tier(name)]), **changes}
+    if wrong:
+        raise ValueError("\n".join(wrong))
     return filled
 
 

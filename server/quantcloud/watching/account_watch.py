@@ -62,6 +62,8 @@ class AccountWatch:
             sources.checkpoints.stop(subscription)
 
     async def _begin(self, after_cursor: int | None) -> None:
+        if self._filter.batch_id is not None:
+            await self._sources.log.check_batch(self._account_id, self._filter.batch_id)
         latest = await self._sources.log.latest_cursor(self._account_id)
         if after_cursor is not None and not 0 <= after_cursor <= latest:
             raise InvalidArgument(

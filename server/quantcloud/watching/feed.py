@@ -125,8 +125,8 @@ class EventFeed:
         """Yield the account's wanted events after `after_cursor`, or from now on. Never ends.
 
         Without a cursor, a checkpoint comes first, so that the watcher has a cursor to resume from.
-        Raises `InvalidArgument` for a cursor beyond the account's last event, and `Unavailable`
-        when the feed closes.
+        Raises `NotFound` if the account has no job of the wanted batch, `InvalidArgument` for a
+        cursor beyond the account's last event, and `Unavailable` when the feed closes.
         """
         return AccountWatch(self._sources, account_id, wanted).updates(after_cursor)
 

@@ -1,5 +1,7 @@
 """Several circuits in one submission: all or none."""
 
+import uuid
+
 import grpc
 import pytest
 
@@ -97,6 +99,23 @@ def test_one_watch_follows_only_the_batch(server: Server):
     watch.cancel()
     assert submitted == [job.job_id for job in batch.jobs]
     assert [shots[job.job_id] for job in batch.jobs] == [*range(1, 31)]
+
+
+@pytest.mark.parametrize("whose", ["nobody's", "another's"])
+def test_a_watch_of_a_batch_that_one_does_not_have_is_refused(server: Server, whose: str):
+    ada, eve = server.api(), server.api()
+    batch = run_all(eve, Run(qasm=BELL)).batch_id if whose == "another's" else str(uuid.uuid4())
+    for after in (None, ada.cursor()):
+        with pytest.raises(grpc.RpcError) as refused:
+            next(ada.watch_all(batch_id=batch, after_cursor=after))
+        assert refused.value.code() is grpc.StatusCode.NOT_FOUND
+        assert refused.value.details() == f"batch '{batch}' not found"
+    path = f"/v1/jobs/events?batch_id={batch}"
+    for headers in ({}, {"Accept": "text/event-stream"}):
+        answer = ada.rest("GET", path, headers=headers)
+        assert answer.status_code == 404
+        assert answer.json()["details"][0]["reason"] == "BATCH_NOT_FOUND"
+        assert answer.json()["details"][0]["metadata"]["id"] == batch
 
 
 def test_a_watch_groups_many_events_in_few_messages(server: Server):

@@ -96,6 +96,19 @@ def test_all_mistakes_are_named_at_once(monkeypatch):
     ]
 
 
+def test_each_unknown_tier_or_limit_is_one_line(monkeypatch):
+    tiers = {"exp": {"max_shots": 1}, "explorer": {"shots": 1, "qubits": 1}}
+    monkeypatch.setenv("QUANTCLOUD_TIERS", json.dumps(tiers))
+    assert mistakes() == [
+        "QUANTCLOUD_TIERS: no tier is called exp; there are explorer, developer, enterprise",
+        (
+            "QUANTCLOUD_TIERS: explorer has no limit called qubits, shots; there are max_shots, "
+            "max_points, max_qubits, max_concurrent_jobs, max_waiting_jobs, api_keys, "
+            "simulator_minutes, qpu_tasks, credits_usd, job_seconds, requests_per_minute"
+        ),
+    ]
+
+
 def test_mistakes_in_a_file_name_the_file(monkeypatch, tmp_path):
     file = write(monkeypatch, tmp_path, "wokers = 1\nhttp_port = -1\n")
     assert mistakes() == [

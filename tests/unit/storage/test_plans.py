@@ -171,6 +171,7 @@ CALLS = {
         ALICE, 1, 10, EventFilter({JobStatus.COMPLETED}, SOME_ID)
     ),
     "account_after, none that ends": lambda s, _: _queued(s),
+    "check_batch": lambda s, _: s.events.check_batch(ALICE, SOME_ID),
     "latest_cursor": lambda s, _: s.events.latest_cursor(ALICE),
     "ensure": lambda s, _: s.accounts.ensure(ALICE, at=T0, tier=Tier.DEVELOPER),
     "key create": lambda s, _: s.api_keys.create(ALICE, "", "", b"", T0, limit=5),

@@ -1,6 +1,7 @@
 """Removal of old history and of idempotency keys."""
 
 import asyncio
+import uuid
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -35,8 +36,8 @@ from unit.storage.builders import (
 )  # fmt: skip
 
 
-async def ended(store, account="alice", *, seconds: float):
-    job = await queue(store, account, seconds=seconds)
+async def ended(store, account="alice", *, seconds: float, **fields):
+    job = await queue(store, account, seconds=seconds, **fields)
     await finish(store, await start(store, seconds=seconds), seconds=seconds)
     return await store.jobs.get(account, job.id)
 
@@ -268,6 +269,20 @@ async def test_old_jobs_are_removed_and_usage_keeps_counting_them(store):
     assert (await store.jobs.list("alice", limit=9, offset=0)).total == 1
     with pytest.raises(OutOfRange, match="no longer kept"):
         await logged(store, "alice")
+
+
+async def test_a_batch_is_gone_with_its_last_job(store):
+    batch = str(uuid.uuid4())
+    for seconds in (0, 100):
+        await ended(store, batch_id=batch, seconds=seconds)
+    await store.events.check_batch("alice", batch)
+    assert await store.retention.remove(at(200)) == 2
+    assert await store.retention.remove_jobs(at(50)) == 1
+    await store.events.check_batch("alice", batch)
+    for account in ("bob", "alice"):
+        with pytest.raises(NotFound, match=f"batch '{batch}' not found"):
+            await store.events.check_batch(account, batch)
+        await store.retention.remove_jobs(at(200))
 
 
 async def test_housekeeping_removes_jobs_after_their_own_time(store):

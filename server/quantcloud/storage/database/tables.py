@@ -162,6 +162,7 @@ _partial_index("ix_jobs_ended", "completed_at IS NOT NULL", jobs.c.completed_at,
 _partial_index(
     "ix_jobs_named", "name IS NOT NULL", jobs.c.account_id, jobs.c.submitted_at, jobs.c.id
 )
+_partial_index("ix_jobs_batch", "batch_id IS NOT NULL", jobs.c.batch_id)
 
 # The primary key is in the order of a listing.
 job_tags = Table(

@@ -63,6 +63,11 @@ _ACCOUNT_AFTER = {
 _OWNED = select(jobs.c.id).where(
     jobs.c.id == bindparam("job_id"), jobs.c.account_id == bindparam("account_id")
 )
+_OF_BATCH = (
+    select(jobs.c.id)
+    .where(jobs.c.batch_id == bindparam("batch_id"), jobs.c.account_id == bindparam("account_id"))
+    .limit(1)
+)
 _LATEST_CURSOR = select(func.max(job_events.c.cursor)).where(
     job_events.c.account_id == bindparam("account_id")
 )
@@ -141,6 +146,16 @@ class Events:
             return _stretch(connection, account_id, cursor, limit, wanted)
 
         return await self._database.read(read)
+
+    async def check_batch(self, account_id: str, batch_id: str) -> None:
+        """Raise `NotFound` if no job of the account belongs to the batch."""
+        values = {"account_id": account_id, "batch_id": identifier("batch", batch_id)}
+
+        def read(connection: Connection) -> None:
+            if connection.execute(_OF_BATCH, values).one_or_none() is None:
+                raise NotFound("batch", batch_id)
+
+        await self._database.read(read, cost=Work.LOOK_UP.cost(1))
 
     async def latest_cursor(self, account_id: str) -> int:
         """Return the cursor of the account's last event, 0 if it has none."""

@@ -146,4 +146,4 @@ async def test_an_unusable_postgres_is_refused(servers: Servers):
     with pytest.raises(StoreError, match="belongs to another program"):
         await Store.open(server.url(name))
     await server.drop_database(name)
-    assert HEAD == "0009"
+    assert HEAD == "0010"

@@ -4,4 +4,4 @@ To add one, write a module in `versions` that names the previous revision in `do
 set `HEAD` to its revision. Never change a released migration. There are no downgrades.
 """
 
-HEAD = "0009"
+HEAD = "0010"
