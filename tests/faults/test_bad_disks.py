@@ -149,6 +149,29 @@ def test_a_disk_that_refuses_writes_is_503_and_loses_no_job(tmp_path: Path):
         assert dict(last.result.counts) == {"11": 500}
 
 
+@pytest.mark.parametrize("name", ["quantcloud.db", "quantcloud.db-wal"])
+def test_a_removed_file_is_503_at_once_and_loses_no_job(tmp_path: Path, name: str):
+    """What is written to a removed file is lost when the server ends."""
+    with Deployment(tmp_path) as deployment:
+        (server,) = deployment.servers
+        api = deployment.api()
+        earlier = api.run(ASYMMETRIC, shots=10)
+        running = api.run(_QASM, backend="nap", shots=500)
+        api.until(running, job_pb2.Job.running)
+        file = server.data_dir / name
+        aside = file.rename(file.with_suffix(".aside"))
+        answer = api.rest("POST", "/v1/circuits/run", {"qasm": ASYMMETRIC})
+        assert (answer.status_code, reason_of(answer)) == (503, "STORE_GONE")
+        with pytest.raises(grpc.RpcError) as refused:
+            api.run(_QASM, backend="nap")
+        assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+        assert dict(result_of(api, earlier).counts) == {"001": 10}
+        until_health(server, 503)
+        aside.rename(file)
+        assert dict(api.finish(running).result.counts) == {"11": 500}
+        until_health(server, 200)
+
+
 @pytest.mark.parametrize("room", [0, 64, 200, 208, 232])
 def test_a_start_on_a_full_disk_fails_with_one_line(disk: Path, room: int):
     """A new service needs 252 KiB for its files when it starts."""

@@ -111,7 +111,7 @@ class Store:
         return self._writer.wrote_at >= moment
 
     async def check_file(self) -> None:
-        """Raise `Damaged` if the database is a file that was removed or replaced while open."""
+        """Raise `Unavailable` if the database is a file that was removed or replaced while open."""
         await self._database.check_file()
 
     def log_faults(self) -> None:

@@ -31,7 +31,7 @@ PRIMARY_CODE = 0xFF
 # The file system is damaged. Python has no name for this code of SQLite.
 _IOERR_CORRUPTFS = sqlite3.SQLITE_IOERR | 33 << 8
 _NOT_TEXT = "Could not decode to UTF-8"
-_FULL_RETRY = timedelta(seconds=10)
+_OPERATOR_RETRY = timedelta(seconds=10)
 
 
 class StoreError(Exception):
@@ -93,6 +93,15 @@ def store_closed() -> Unavailable:
     return Unavailable("the store is closed", reason="STORE_CLOSED")
 
 
+def store_gone() -> Unavailable:
+    """Return the error for writes while the database file is not the one that was opened."""
+    return Unavailable(
+        "the file of the service's database was removed or replaced while in use",
+        reason="STORE_GONE",
+        retry_after=_OPERATOR_RETRY,
+    )
+
+
 def domain_error(failure: Failure) -> DomainError:
     """Return the error that callers get for a failure; it does not say where the database is."""
     reason = failure.value
@@ -102,7 +111,7 @@ def domain_error(failure: Failure) -> DomainError:
         return Unavailable(
             "the disk of the service's database is full; try again later",
             reason=reason,
-            retry_after=_FULL_RETRY,
+            retry_after=_OPERATOR_RETRY,
         )
     if failure is Failure.IO_ERROR:
         return Unavailable(

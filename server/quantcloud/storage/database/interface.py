@@ -99,9 +99,9 @@ class Database(Protocol):
         ...
 
     async def check_file(self) -> None:
-        """Raise `Damaged` if the database is a file that was removed or replaced while open.
+        """Raise `Unavailable` if the database is a file that was removed or replaced while open.
 
-        Later writes would be lost when the process ends.
+        `transact` raises the same: later writes would be lost when the process ends.
         """
         ...
 

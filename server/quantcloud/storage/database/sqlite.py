@@ -17,11 +17,16 @@ from sqlalchemy.exc import SQLAlchemyError
 from quantcloud.aio import offload
 from quantcloud.aio.cooperative import in_steps
 from quantcloud.aio.offload import BUDGET, UNKNOWN
-from quantcloud.domain.errors import Damaged
-from quantcloud.storage.database.errors import store_closed
+from quantcloud.storage.database.errors import store_closed, store_gone
 from quantcloud.storage.database.faults import Faults
 from quantcloud.storage.database.interface import Connection, Work, transacted
-from quantcloud.storage.database.sqlite_file import connect, file_id, prepare
+from quantcloud.storage.database.sqlite_file import (
+    FileIds,
+    connect,
+    file_ids,
+    files_of,
+    prepare,
+)
 from quantcloud.storage.database.statements import PreparedConnection
 from quantcloud.storage.database.tables import job_events
 from quantcloud.telemetry import commits
@@ -107,8 +112,7 @@ class SqliteDatabase:
 
     def __init__(self, path: Path) -> None:
         self.faults = Faults(str(path), path.parent)
-        self._path = path
-        self._file_id = file_id(path)
+        self._files = files_of(path)
         with ExitStack() as opened:
             # The last one that is closed copies the write-ahead log into the file.
             self._writer = opened.enter_context(
@@ -120,6 +124,9 @@ class SqliteDatabase:
             ]
             self._brief = _brief_connection(path)
             opened.callback(self._brief.driver_connection.close)
+            # The first read creates the write-ahead log.
+            self._brief.driver_connection.execute("PRAGMA schema_version").fetchone()
+            self._file_ids = file_ids(self._files)
             self._opened = opened.pop_all()
         self._idle: asyncio.LifoQueue[_Session] = asyncio.LifoQueue()
         for reader in self._readers:
@@ -188,6 +195,8 @@ class SqliteDatabase:
         cost: float = UNKNOWN,
         crowded: bool = False,
     ) -> T:
+        # A commit to a removed file is lost when the process ends.
+        self._refuse_gone(file_ids(self._files))
         if self._checkpoint is not None:
             checkpoint, self._checkpoint = self._checkpoint, None
             await asyncio.wait([checkpoint])
@@ -249,11 +258,11 @@ class SqliteDatabase:
         return following
 
     async def check_file(self) -> None:
-        if await offload.run(UNKNOWN, file_id, self._path) != self._file_id:
-            raise Damaged(
-                "the file of the service's database was removed or replaced while in use",
-                reason="STORE_GONE",
-            )
+        self._refuse_gone(await offload.run(UNKNOWN, file_ids, self._files))
+
+    def _refuse_gone(self, found: FileIds) -> None:
+        if found != self._file_ids:
+            raise store_gone()
 
     async def close(self) -> None:
         """Wait for running work, and copy the write-ahead log into the file."""

@@ -3,7 +3,9 @@
 import os
 import sqlite3
 import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 from sqlalchemy import Connection as AlchemyConnection
 from sqlalchemy import create_engine, event
@@ -13,6 +15,7 @@ from quantcloud.private import keep_private
 from quantcloud.storage.database.errors import Failure, StoreError, failure_of
 from quantcloud.storage.database.migrate import migrate
 
+FileIds: TypeAlias = Sequence[tuple[int, int] | None]
 # How long to wait until another process has finished its write.
 BUSY_SECONDS = 10.0
 # The size to which SQLite truncates the write-ahead log after it had to grow.
@@ -65,10 +68,22 @@ def prepare(path: Path) -> None:
         engine.dispose()
 
 
-def file_id(path: Path) -> tuple[int, int] | None:
-    """Return the file's device and inode; None if there is no file."""
+def files_of(path: Path) -> tuple[Path, Path]:
+    """Return the paths of the file and its write-ahead log."""
+    return path, _with_suffix(path, "-wal")
+
+
+def file_ids(files: Iterable[Path]) -> FileIds:
+    """Return the device and inode of each file; None for a missing one.
+
+    Those of a database stay the same while a connection is open.
+    """
+    return [_file_id(file) for file in files]
+
+
+def _file_id(file: Path) -> tuple[int, int] | None:
     try:
-        found = path.stat()
+        found = file.stat()
     except OSError:
         return None
     return found.st_dev, found.st_ino
