@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy.exc import IntegrityError
 
 from quantcloud.backends.runs import execution_of
 from quantcloud.domain.account import Tier
-from quantcloud.domain.errors import QuotaExceeded
+from quantcloud.domain.errors import QuotaExceeded, Unavailable
 from quantcloud.domain.execution import Outcome
 from quantcloud.domain.job import Job, JobStatus
 from quantcloud.engine.base import WorkerLost
@@ -124,7 +123,7 @@ async def test_a_run_whose_job_could_not_be_stored_is_dropped(served: Served):
     await asyncio.sleep(0)
     spoilt = served.store._writer.submit(spoil, cost=0.0)
     for outcome in await asyncio.gather(spoilt, submitted, return_exceptions=True):
-        assert isinstance(outcome, IntegrityError)
+        assert isinstance(outcome, Unavailable)
     assert await asyncio.wait_for(served.engine.cancelled.get(), DEADLINE) == new.job.id
     await until_free(served, running)
     assert (await served.store.jobs.list("alice", limit=9)).total == 0

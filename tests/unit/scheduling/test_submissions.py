@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy.exc import IntegrityError
 
+from quantcloud.domain.errors import Unavailable
 from quantcloud.domain.job import JobStatus
 from quantcloud.domain.news import News
 from quantcloud.scheduling import claim_loop
@@ -58,7 +58,7 @@ async def test_a_job_whose_transaction_fails_is_not_run(served: Served, monkeypa
     await asyncio.sleep(0)
     spoilt = served.store._writer.submit(spoil, cost=0.0)
     for outcome in await asyncio.gather(spoilt, submitted, return_exceptions=True):
-        assert isinstance(outcome, IntegrityError)
+        assert isinstance(outcome, Unavailable)
     assert (await served.store.jobs.list("alice", limit=9, offset=0)).total == 0
     # The same job runs when it is submitted again, and so do others.
     served.engine.may_end.set()

@@ -35,12 +35,14 @@ class Faults:
         self.logged = False
 
     def translate(self, error: BaseException) -> BaseException:
-        """Return a `DomainError` if the database failed or an account is gone, else `error`.
+        """Return a `DomainError` if the database failed or a parent row is gone, else `error`.
 
         A note on the error names the database and the cause; callers of the API do not see it.
         """
         if parent_is_gone(error):
-            return Unavailable("the account was deleted during the request; try again")
+            gone = Unavailable("the account, or what the request names, was just deleted; try again")
+            gone.__cause__ = error
+            return gone
         failure = failure_of(error)
         if failure is None:
             return error

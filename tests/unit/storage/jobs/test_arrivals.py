@@ -9,10 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert
-from sqlalchemy.exc import IntegrityError
 
 from quantcloud.domain.account import MonthlyUsage, Tier
-from quantcloud.domain.errors import QuotaExceeded
+from quantcloud.domain.errors import QuotaExceeded, Unavailable
 from quantcloud.domain.job import JobStatus, StaleLeaseError
 from quantcloud.storage import JobRecord, NewJob, Room, Store
 from quantcloud.storage.database.tables import accounts
@@ -236,7 +235,7 @@ async def test_a_claim_fails_if_its_commit_fails(sqlite_store, path):
     arriving = arrive(store, job)
     claiming = store.jobs.claim("server-1", Room(1), T0, concurrency=UNLIMITED)
     outcomes = await asyncio.gather(failing, arriving, claiming, return_exceptions=True)
-    assert all(isinstance(outcome, IntegrityError) for outcome in outcomes)
+    assert all(isinstance(outcome, Unavailable) for outcome in outcomes)
     assert count_jobs(path) == 0
     await arrive(store, job)
     assert (await store.jobs.get("alice", job.id)).status is JobStatus.QUEUED
