@@ -40,7 +40,7 @@ class Faults:
         A note on the error names the database and the cause; callers of the API do not see it.
         """
         if parent_is_gone(error):
-            gone = Unavailable("the account, or what the request names, was just deleted; try again")
+            gone = Unavailable("the account or what the request names was just deleted; try again")
             gone.__cause__ = error
             return gone
         failure = failure_of(error)
