@@ -46,6 +46,7 @@ from quantcloud.services.jobs import JobUseCases
 from quantcloud.services.model_keeper import ModelKeeper, calibrate_command
 from quantcloud.services.platform import PlatformUseCases
 from quantcloud.services.queues import Waits
+from quantcloud.services.saved_circuits import SavedCircuitUseCases
 from quantcloud.settings import Settings
 from quantcloud.storage import Store, lock_data_dir
 from quantcloud.storage.database.migrations import HEAD
@@ -307,6 +308,7 @@ class Application:
                 clock=clock,
                 limits=limits,
             ),
+            saved_circuits=SavedCircuitUseCases(store, engine, clock),
             jobs=JobUseCases(
                 store,
                 feed,

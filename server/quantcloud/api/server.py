@@ -21,6 +21,7 @@ from quantcloud.services.accounts import AccountUseCases
 from quantcloud.services.circuits import CircuitUseCases
 from quantcloud.services.jobs import JobUseCases
 from quantcloud.services.platform import PlatformUseCases
+from quantcloud.services.saved_circuits import SavedCircuitUseCases
 from thequantcloud.v1 import (
     account_pb2_grpc,
     api_key_pb2_grpc,
@@ -76,6 +77,7 @@ class UseCases:
     platform: PlatformUseCases
     accounts: AccountUseCases
     circuits: CircuitUseCases
+    saved_circuits: SavedCircuitUseCases
     jobs: JobUseCases
 
 
@@ -139,7 +141,8 @@ class GrpcServer:
             AccountServicer(use_cases.accounts), server
         )
         circuit_pb2_grpc.add_CircuitServiceServicer_to_server(
-            CircuitServicer(use_cases.circuits, use_cases.jobs, watches), server
+            CircuitServicer(use_cases.circuits, use_cases.saved_circuits, use_cases.jobs, watches),
+            server,
         )
         job_pb2_grpc.add_JobServiceServicer_to_server(JobServicer(use_cases.jobs, watches), server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)

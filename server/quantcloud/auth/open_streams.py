@@ -30,9 +30,8 @@ class OpenStreams:
     """Counts the open streams of this process. Use it from one event loop only.
 
     An account may have `of_account` open watches (and calls that wait for a change), and
-    `of_circuits` streams of circuits. An address may have `of_address` streams without credentials,
-    and all addresses together `of_anonymous`. `arriving` and `uploads` limit how many requests of a
-    caller are received at once.
+    `of_circuits` streams of circuits. An address may have `of_address` streams without credentials.
+    `arriving` and `uploads` limit how many requests of a caller are received at once.
     """
 
     def __init__(
@@ -40,12 +39,11 @@ class OpenStreams:
         of_account: int,
         of_circuits: int = OF_CIRCUITS,
         of_address: int = OF_ADDRESS,
-        of_anonymous: int = OF_ANONYMOUS,
     ) -> None:
         self.watches = Slots(of_account, "watches of this account")
         self.circuits = Slots(of_circuits, "streams of circuits of this account")
         self._addresses = Slots(of_address, "streams without credentials from this address")
-        self._anonymous = Slots(of_anonymous, "streams without credentials")
+        self._anonymous = Slots(OF_ANONYMOUS, "streams without credentials")
         self.arriving = ConcurrencyLimits(ARRIVING, "unfinished requests")
         self.uploads = ConcurrencyLimits(UPLOADS, "unfinished requests with a long body")
 

@@ -1,10 +1,7 @@
 """The interaction graph of a circuit, and bounds of the entanglement along the line of qubits."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
-
-from quantcloud.circuits.ir import Operation
 
 # These gates exchange their qubits and have operator Schmidt rank 4. Every other standard two-qubit
 # gate is, up to one-qubit gates, a controlled gate or a rotation about one product of Pauli
@@ -111,16 +108,3 @@ def _mean_cube(crossing: int, widest: int) -> float:
     most = min(crossing, widest, _MOST_BITS)
     growing = _CUBE * (_CUBE**most - 1) / (_CUBE - 1)
     return (growing + (crossing - most) * _CUBE**most) / crossing
-
-
-def schmidt_bits(num_qubits: int, operations: Iterable[Operation]) -> int:
-    """Bound log2 of the Schmidt rank at every cut of the line, at any time.
-
-    The operations must act on one or two qubits.
-    """
-    links: Counter[tuple[int, int]] = Counter()
-    for name, qubits, _, _, _ in operations:
-        if len(qubits) > 1:
-            first, second = qubits
-            links[first, second] += link_bits(name)
-    return _along(num_qubits, links)[0]

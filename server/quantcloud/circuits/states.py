@@ -15,9 +15,9 @@ def statevector_bytes(num_qubits: int, amplitude_bytes: int = DOUBLE) -> int:
     return amplitude_bytes << num_qubits
 
 
-def density_matrix_bytes(num_qubits: int, amplitude_bytes: int = DOUBLE) -> int:
+def density_matrix_bytes(num_qubits: int) -> int:
     """Return the bytes of 4**n elements."""
-    return amplitude_bytes << (2 * num_qubits)
+    return DOUBLE << (2 * num_qubits)
 
 
 def tableau_bytes(num_qubits: int) -> int:

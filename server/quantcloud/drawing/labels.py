@@ -35,9 +35,7 @@ def columns_of(text: str) -> int:
     )
 
 
-def gate_label(
-    name: str, params: Sequence[float], *, standard: bool, inputs: Sequence[str] = ()
-) -> str:
+def gate_label(name: str, params: Sequence[float], *, standard: bool, inputs: Sequence[str]) -> str:
     """Return the text in a gate's box. `inputs` are the names of the circuit's input values."""
     shown = _NAMES.get(name) if standard else None
     if shown is None:

@@ -303,7 +303,7 @@ class CircuitBuilder:
         operands: Sequence[Operand],
         seconds: float,
         start: int,
-        condition: Condition | None = None,
+        condition: Condition | None,
     ) -> None:
         """Keep the operands idle, or all qubits if there are none."""
         if not operands:

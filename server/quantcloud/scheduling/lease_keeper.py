@@ -17,10 +17,6 @@ from quantcloud.domain.job import JobEvent
 from quantcloud.storage import Store
 from quantcloud.telemetry import metrics
 
-LEASE_SECONDS = 30.0
-HEARTBEAT_SECONDS = 10.0
-SWEEP_SECONDS = 5.0
-
 log = structlog.stdlib.get_logger(__name__)
 
 
@@ -33,9 +29,9 @@ class LeaseKeeper:
         *,
         owner: str,
         clock: Callable[[], datetime],
-        lease_seconds: float = LEASE_SECONDS,
-        heartbeat_seconds: float = HEARTBEAT_SECONDS,
-        sweep_seconds: float = SWEEP_SECONDS,
+        lease_seconds: float,
+        heartbeat_seconds: float,
+        sweep_seconds: float,
     ) -> None:
         self._leases = store.leases
         self._owner = owner

@@ -27,21 +27,15 @@ _ESTIMATE_SECONDS = 1.0
 class Recent(Generic[T]):
     """What `read` returned at most `seconds` ago. Callers that come meanwhile share one read."""
 
-    def __init__(
-        self,
-        read: Callable[[], Awaitable[T]],
-        seconds: float,
-        now: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, read: Callable[[], Awaitable[T]], seconds: float) -> None:
         self._read = read
         self._seconds = seconds
-        self._now = now
         self._read_at = -seconds
         self._reading: asyncio.Future[T] | None = None
 
     async def get(self) -> T:
-        if self._reading is None or self._now() - self._read_at >= self._seconds:
-            self._read_at = self._now()
+        if self._reading is None or time.monotonic() - self._read_at >= self._seconds:
+            self._read_at = time.monotonic()
             self._reading = asyncio.ensure_future(self._read())
         reading = self._reading
         try:

@@ -53,7 +53,7 @@ class Store:
         self._on_loss: list[Callable[[], None]] = []
         # Set if other servers may use the same database.
         self._notices: Notices | None = None
-        self._writer = Writer(database, apply=apply)
+        self._writer = Writer(database, apply)
         self.jobs = Jobs(database, self._writer)
         self.leases = Leases(self._writer)
         self.idempotency = Idempotency(database)

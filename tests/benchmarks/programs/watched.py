@@ -73,7 +73,7 @@ class Watched:
         streams = OpenStreams(of_account=1_000_000)
         limits, tickets = DEFAULT_TIERS.__getitem__, Tickets(SECRET, _now)
         jobs = JobUseCases(store, feed, streams, _now, limits, tickets=tickets)
-        use_cases = UseCases(nobody, nobody, nobody, jobs)
+        use_cases = UseCases(nobody, nobody, nobody, nobody, jobs)
         verifier = JwtVerifier(Issuer(SECRET, "authenticated"))
         gate = AccessControl(
             Authenticator(verifier, store.accounts, store.api_keys, tickets, _now),

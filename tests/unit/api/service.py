@@ -92,7 +92,7 @@ class Service:
             turns(self.jobs.is_unfinished),
         )
         unused = cast("Any", None)
-        use_cases = UseCases(unused, unused, circuits, self.jobs)
+        use_cases = UseCases(unused, unused, circuits, unused, self.jobs)
         self.server = GrpcServer(use_cases, gate, **{"keepalive_seconds": NEVER, **settings})
         claims = {"sub": ADA, "aud": "authenticated", "exp": int(time.time()) + 3600}
         self.token = jwt.encode(claims, SECRET, "HS256")

@@ -10,6 +10,8 @@ import pytest
 from google.api import field_behavior_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
+from thequantcloud.v1 import circuit_pb2, job_pb2, sweep_pb2
+
 PROTO = Path(__file__).parents[3] / "proto"
 FILES: list[Any] = [
     import_module(".".join(path.relative_to(PROTO).with_suffix("").parts) + "_pb2").DESCRIPTOR
@@ -83,3 +85,11 @@ def test_a_number_in_answers_and_requests_has_one_type():
             types[field.name.removeprefix("after_")].add(field.type)
     assert not [name for name, each in types.items() if len(each) > 1]
     assert types["sequence"] == {FieldDescriptor.TYPE_INT32}
+
+
+def test_the_circuit_of_a_job_has_what_a_rerun_sends():
+    """The rest: other names of `qasm`, what became `qasm`, and what no run depends on."""
+    rest = {"circuit_qasm", "code", "num_qubits"}
+    known = {*job_pb2.JobCircuit.DESCRIPTOR.fields_by_name}
+    known |= {*sweep_pb2.SweepRequest.DESCRIPTOR.fields_by_name}
+    assert {*circuit_pb2.RunCircuitRequest.DESCRIPTOR.fields_by_name} - rest <= known

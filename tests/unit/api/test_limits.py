@@ -14,7 +14,7 @@ from google.protobuf.message_factory import GetMessageClass
 from quantcloud.api.convert.limits import check, fits, limits_of
 from quantcloud.api.convert.values import MAXIMUM_STRUCT_BYTES
 from quantcloud.domain.errors import InvalidArgument
-from quantcloud.services.circuits import MAXIMUM_SAVED_BYTES
+from quantcloud.services.saved_circuits import MAXIMUM_SAVED_BYTES
 from thequantcloud.v1 import circuit_pb2
 from thequantcloud.v1.limits_pb2 import Limits
 

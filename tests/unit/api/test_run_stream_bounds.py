@@ -68,7 +68,7 @@ class Client(Session):
         """Call RunStream and read its answers."""
         current.set(self)
         requests: Any = self
-        servicer, context = CircuitServicer(jobs, jobs, Watches(jobs)), None
+        servicer, context = CircuitServicer(jobs, jobs, jobs, Watches(jobs)), None
         async for response in servicer.RunStream(requests, cast("Context", context)):
             await self.may_read.wait()
             data = await encoded(response)

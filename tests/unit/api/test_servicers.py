@@ -148,7 +148,7 @@ def jobs(loop: LoopThread) -> Calls:
 def circuits(loop: LoopThread) -> Calls:
     fake: Any = Jobs()
     runs: Any = Circuits()
-    servicer = CircuitServicer(runs, fake, Watches(fake))
+    servicer = CircuitServicer(runs, runs, fake, Watches(fake))
     return calls(circuit_pb2, "CircuitService", servicer, loop)
 
 

@@ -1,10 +1,13 @@
+from collections import Counter
+from collections.abc import Iterable
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quantcloud.circuits.gates import STANDARD_GATES
-from quantcloud.circuits.interaction import schmidt_bits
+from quantcloud.circuits.interaction import interaction, link_bits
 from quantcloud.circuits.ir import Operation
 from unit.backends.exact import embedded, gate_matrix
 
@@ -21,6 +24,14 @@ def gates(draw):
     return Operation(name, tuple(qubits), params)
 
 
+def entanglement_bits(operations: Iterable[Operation], width: int = WIDTH) -> int:
+    links: Counter[tuple[int, ...]] = Counter()
+    for operation in operations:
+        if len(operation.qubits) > 1:
+            links[operation.qubits] += link_bits(operation.name)
+    return interaction(width, links).entanglement_bits
+
+
 @settings(deadline=None, max_examples=150)
 @given(st.lists(gates(), max_size=5))
 def test_no_cut_exceeds_the_bound(circuit):
@@ -34,7 +45,7 @@ def test_no_cut_exceeds_the_bound(circuit):
         np.linalg.matrix_rank(state.reshape(-1, 1 << cut), tol=1e-9 * np.linalg.norm(state))
         for cut in range(1, WIDTH)
     ]
-    assert max(ranks) <= 2 ** schmidt_bits(WIDTH, circuit)
+    assert max(ranks) <= 2 ** entanglement_bits(circuit)
 
 
 @pytest.mark.parametrize(
@@ -48,8 +59,8 @@ def test_no_cut_exceeds_the_bound(circuit):
     ],
 )
 def test_the_bound_is_small_for_chains_and_large_for_distant_gates(pairs, bits):
-    assert schmidt_bits(100, [Operation("cx", pair) for pair in pairs]) == bits
+    assert entanglement_bits([Operation("cx", pair) for pair in pairs], 100) == bits
 
 
 def test_one_qubit_has_no_cut():
-    assert schmidt_bits(1, [Operation("x", (0,))]) == 0
+    assert entanglement_bits([Operation("x", (0,))], 1) == 0

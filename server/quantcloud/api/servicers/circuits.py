@@ -13,14 +13,22 @@ from quantcloud.api.servicers.watches import Watches
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.services.circuits import CircuitUseCases
 from quantcloud.services.jobs import JobUseCases
+from quantcloud.services.saved_circuits import SavedCircuitUseCases
 from thequantcloud.v1 import circuit_pb2, circuit_pb2_grpc, job_pb2
 
 
 class CircuitServicer(circuit_pb2_grpc.CircuitServiceServicer):
     """The caller's circuits."""
 
-    def __init__(self, circuits: CircuitUseCases, jobs: JobUseCases, watches: Watches) -> None:
+    def __init__(
+        self,
+        circuits: CircuitUseCases,
+        saved: SavedCircuitUseCases,
+        jobs: JobUseCases,
+        watches: Watches,
+    ) -> None:
         self._circuits = circuits
+        self._saved = saved
         self._runs = Runs(circuits, jobs, watches)
 
     async def RunCircuit(
@@ -81,7 +89,7 @@ class CircuitServicer(circuit_pb2_grpc.CircuitServiceServicer):
     async def CreateCircuit(
         self, request: circuit_pb2.CreateCircuitRequest, context: Context
     ) -> circuit_pb2.Circuit:
-        circuit = await self._circuits.create(
+        circuit = await self._saved.create(
             principal(),
             name=request.name,
             code=given(request, "code"),
@@ -94,7 +102,7 @@ class CircuitServicer(circuit_pb2_grpc.CircuitServiceServicer):
     async def ListCircuits(
         self, request: circuit_pb2.ListCircuitsRequest, context: Context
     ) -> circuit_pb2.ListCircuitsResponse:
-        page, token = await self._circuits.list(
+        page, token = await self._saved.list(
             principal(),
             limit=given(request, "limit"),
             offset=given(request, "offset"),
@@ -105,18 +113,18 @@ class CircuitServicer(circuit_pb2_grpc.CircuitServiceServicer):
     async def GetCircuit(
         self, request: circuit_pb2.GetCircuitRequest, context: Context
     ) -> circuit_pb2.Circuit:
-        return convert.circuit(await self._circuits.get(principal(), request.id))
+        return convert.circuit(await self._saved.get(principal(), request.id))
 
     async def UpdateCircuit(
         self, request: circuit_pb2.UpdateCircuitRequest, context: Context
     ) -> circuit_pb2.Circuit:
-        circuit = await self._circuits.update(principal(), request.id, convert.patch(request))
+        circuit = await self._saved.update(principal(), request.id, convert.patch(request))
         return convert.circuit(circuit)
 
     async def DeleteCircuit(
         self, request: circuit_pb2.DeleteCircuitRequest, context: Context
     ) -> circuit_pb2.DeleteCircuitResponse:
-        await self._circuits.delete(principal(), request.id)
+        await self._saved.delete(principal(), request.id)
         return circuit_pb2.DeleteCircuitResponse(detail="Circuit deleted")
 
 

@@ -31,7 +31,7 @@ def evolution(
     analysis: Analysis,
     amplitudes: float,
     shots: int,
-    repeats: float = 1,
+    repeats: float,
     *,
     single_shots: bool = True,
 ) -> Work:

@@ -157,9 +157,7 @@ def distinct(rows: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], Counts]:
     return rows[first], counts
 
 
-def bitstrings(
-    patterns: Patterns, clbits: Sequence[int], num_clbits: int, fixed: int = 0
-) -> list[str]:
+def bitstrings(patterns: Patterns, clbits: Sequence[int], num_clbits: int, fixed: int) -> list[str]:
     """Write each pattern as `num_clbits` characters, bit 0 rightmost.
 
     Bit i of a pattern becomes classical bit `clbits[i]`; the other bits are those of `fixed`.

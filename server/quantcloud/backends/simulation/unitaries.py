@@ -105,9 +105,9 @@ def _relabelled(size: int, entries: dict[tuple[int, int], complex]) -> Matrix:
     return result
 
 
-def _controlled_by(gate: Callable[..., Matrix], controls: int = 1) -> Callable[..., Matrix]:
+def _controlled_by(gate: Callable[..., Matrix]) -> Callable[..., Matrix]:
     def controlled(*params: float) -> Matrix:
-        return _controlled(gate(*params), controls)
+        return _controlled(gate(*params))
 
     return controlled
 
@@ -184,8 +184,6 @@ _GATES: dict[str, Matrix | Callable[..., Matrix]] = {
     "rc3x": _RC3X,
     "c4x": _controlled(_X, 4),
 }
-
-GATE_NAMES = frozenset(_GATES)
 
 
 @lru_cache(maxsize=4096)

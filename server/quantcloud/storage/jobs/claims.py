@@ -73,12 +73,7 @@ class ClaimedJobs(list[Claim]):
     __slots__ = ("blocked", "crowded", "left")
 
     def __init__(
-        self,
-        claims: Iterable[Claim] = (),
-        *,
-        left: bool,
-        blocked: str | None = None,
-        crowded: bool = False,
+        self, claims: Iterable[Claim], *, left: bool, blocked: str | None, crowded: bool
     ) -> None:
         super().__init__(claims)
         self.left = left

@@ -40,29 +40,24 @@ def everything(_: News) -> bool:
     return True
 
 
+# The most units in one transaction.
+_MOST_UNITS = 256
+
 _log = logging.getLogger(__name__)
 
 
 class Writer:
     """Collects units of work from any number of tasks and commits them in the order they came.
 
-    `limit` is the most units in one transaction. After each commit, listeners are called on the
-    event loop with its events in order, before the callers resume. `apply` writes drafts, if the
-    database takes them.
+    After each commit, listeners are called on the event loop with its events in order, before the
+    callers resume. `apply` writes drafts, if the database takes them.
     """
 
-    def __init__(
-        self,
-        database: Database,
-        *,
-        apply: Applies | None = None,
-        limit: int = 256,
-    ) -> None:
+    def __init__(self, database: Database, apply: Applies | None) -> None:
         self._database = database
         # If other servers write too, this turns the events of a commit into those to publish.
         self.arrange: Callable[[Sequence[JobEvent]], Awaitable[Sequence[JobEvent]]] | None = None
         self._apply = apply
-        self._limit = limit
         self._waiting: deque[QueuedUnit] = deque()
         # Units that run last in their transaction.
         self._waiting_last: list[QueuedUnit] = []
@@ -98,9 +93,9 @@ class Writer:
     ) -> "asyncio.Future[T]":
         """Run `unit` in the next transaction; after the commit the future has its value.
 
-        Units that are submitted without a suspension in between share a transaction, up to `limit`.
-        `cost` is how many microseconds the unit takes at most; see `aio.offload`. `drafted` says
-        that the unit can do without reading, as `draft` describes.
+        Units that are submitted without a suspension in between share a transaction. `cost` is
+        how many microseconds the unit takes at most; see `aio.offload`. `drafted` says that the
+        unit can do without reading, as `draft` describes.
 
         If you cancel the future before the unit starts, the unit does not run; later, it runs to
         its end. The future fails with the unit's error, or with `Unavailable` if the database
@@ -189,7 +184,7 @@ class Writer:
 
     def _take_shared(self) -> list[QueuedUnit]:
         batch: list[QueuedUnit] = []
-        while self._waiting and len(batch) < self._limit:
+        while self._waiting and len(batch) < _MOST_UNITS:
             waiting = self._waiting.popleft()
             if not waiting.done.done():
                 batch.append(waiting)

@@ -268,7 +268,7 @@ class Transaction:
         self.wrote = True
         self.pending.add(idempotency_keys, row)
 
-    def add_result(self, row: dict[str, Any], block: dict[str, Any] | None = None) -> None:
+    def add_result(self, row: dict[str, Any], block: dict[str, Any] | None) -> None:
         """Add a result to the pending rows, with the last block of a sweep."""
         self.wrote = True
         self.pending.add(job_results, row)

@@ -22,7 +22,9 @@ class Clock:
 
 
 def lease_keeper(store, owner: str, clock: Clock) -> LeaseKeeper:
-    return LeaseKeeper(store, owner=owner, clock=clock)
+    return LeaseKeeper(
+        store, owner=owner, clock=clock, lease_seconds=30, heartbeat_seconds=10, sweep_seconds=5
+    )
 
 
 async def test_a_lease_lasts_while_its_owner_sends_heartbeats(store):
