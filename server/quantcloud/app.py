@@ -159,6 +159,7 @@ class Application:
             max_header_kib=settings.max_header_kib,
             recheck_seconds=settings.watch_recheck_seconds,
             max_requests=settings.max_requests,
+            max_connections=settings.max_connections,
             connection_age_seconds=settings.grpc_connection_age_seconds,
         )
         # The scheduler stops before the engine, whose stop would look like a loss of all workers.

@@ -15,7 +15,12 @@ from quantcloud.domain.errors import DomainError, explained
 from quantcloud.endpoints import Endpoints
 from quantcloud.engine.base import EngineError
 from quantcloud.private import private_socket
-from quantcloud.process import allow_open_files, notify_service_manager, tune_garbage_collection
+from quantcloud.process import (
+    allow_open_files,
+    most_connections,
+    notify_service_manager,
+    tune_garbage_collection,
+)
 from quantcloud.proxy.process import EnvoyError, EnvoyProcess, Upstream
 from quantcloud.settings import Settings, forget_environment
 from quantcloud.storage import DataDirLockedError, StoreError
@@ -104,20 +109,33 @@ async def _serve(settings: Settings) -> None:
 
 def serve(settings: Settings) -> int:
     """Run a server in the foreground and return the exit code."""
-    return _run(settings, lambda: _serve(settings))
+    return _run(settings, _serve)
 
 
 def front(settings: Settings, servers: Sequence[str]) -> int:
     """Run Envoy in the foreground, in front of `servers`, and return the exit code."""
-    return _run(settings, lambda: _front(settings, servers))
+    return _run(settings, lambda usable: _front(usable, servers))
 
 
-def _run(settings: Settings, work: Callable[[], Coroutine[Any, Any, None]]) -> int:
+def _within_open_files(settings: Settings) -> Settings:
+    """Return settings with no more connections than the limit of open files allows."""
+    wanted, most = settings.max_connections, most_connections()
+    if wanted <= most:
+        return settings
+    log.warning(
+        "the limit of open files allows fewer connections than max_connections; raise it "
+        "(ulimit -n, LimitNOFILE) to twice that number",
+        max_connections=wanted, allowed=most,
+    )  # fmt: skip
+    return settings.model_copy(update={"max_connections": most})
+
+
+def _run(settings: Settings, work: Callable[[Settings], Coroutine[Any, Any, None]]) -> int:
     try:
         logs.configure(settings.log_level)
         forget_environment()
         allow_open_files()
-        asyncio.run(work())
+        asyncio.run(work(_within_open_files(settings)))
     except _CANNOT_START as error:
         print(f"quantcloud: {explained(error)}", file=sys.stderr)  # noqa: T201  # a line for the user
         return 1

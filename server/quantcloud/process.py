@@ -39,6 +39,15 @@ def allow_open_files() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
+def most_connections() -> int:
+    """Return how many connections a port may have: half of the files that this process may open.
+
+    The rest is for workers, the database and logs, and in Envoy for its connections to servers.
+    """
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if soft == resource.RLIM_INFINITY else soft // 2
+
+
 def notify_service_manager(state: str) -> None:
     """Tell systemd, if it started this process, about a state such as "READY=1".
 

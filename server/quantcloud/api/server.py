@@ -88,8 +88,9 @@ class GrpcServer:
     single request does not arrive, its call ends after `request_seconds`. A client may ping every
     `ping_seconds`, with or without calls. If it pings more often, the server closes the connection.
     Envoy forwards up to `max_requests` of each of its two kinds of requests. At least as many
-    calls may wait for the event loop. A connection is told to end after
-    `connection_age_seconds`; its open calls go on.
+    calls may wait for the event loop. The port closes connections beyond `max_connections`, and
+    those that do not speak TLS and HTTP/2 within `handshake_seconds`. A connection is told to end
+    after `connection_age_seconds`; its open calls go on.
     """
 
     def __init__(
@@ -104,6 +105,8 @@ class GrpcServer:
         request_seconds: float = 120.0,
         ping_seconds: float = 5.0,
         max_requests: int = 20_000,
+        max_connections: int = 10_000,
+        handshake_seconds: float = 20.0,
         connection_age_seconds: float = 3600.0,
     ) -> None:
         # gRPC answers calls beyond this with CANCELLED, as if their clients had cancelled them.
@@ -115,6 +118,9 @@ class GrpcServer:
                 *_OPTIONS,
                 ("grpc.keepalive_time_ms", keepalive),
                 ("grpc.keepalive_timeout_ms", keepalive),
+                # The socket of our own Envoy counts its connections apart.
+                ("grpc.max_allowed_incoming_connections", max_connections),
+                ("grpc.server_handshake_timeout_ms", round(handshake_seconds * 1000)),
                 ("grpc.max_connection_age_ms", round(connection_age_seconds * 1000)),
                 # How long a ping may stay unanswered. The option above does not shorten this time.
                 ("grpc.http2.ping_timeout_ms", keepalive),

@@ -30,19 +30,24 @@ class _Followed:
         self._cert, self._key, self._client_ca = cert, key, client_ca
         self._certificates = Certificates(cert, key, client_ca)
         self._seen = self._certificates.state()
+        # The last failure, which is logged once.
+        self._failed = ""
         self.configuration = self._read()
 
     def fetch(self) -> grpc.ServerCertificateConfiguration:
         """Return the configuration. gRPC calls this at each handshake, in a thread of its own."""
         state = self._certificates.state()
         if state != self._seen:
-            self._seen = state
             try:
                 self.configuration = self._read()
             except (CertificateError, OSError) as error:
-                # Often the certificate is replaced a moment before its key.
-                log.warning("a new certificate is not used", error=str(error))
+                # Often the certificate is replaced a moment before its key. If no file could be
+                # opened, the next handshake may succeed.
+                if str(error) != self._failed:
+                    log.warning("a new certificate is not used", error=str(error))
+                self._failed = str(error)
             else:
+                self._seen, self._failed = state, ""
                 log.info("a new certificate is used", side="grpc")
         return self.configuration
 

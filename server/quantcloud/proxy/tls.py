@@ -85,6 +85,8 @@ class Secrets:
         self._folder = folder / _FOLDER
         self._sides = {"server": server, "upstream": upstream}
         self._seen: dict[str, object] = {}
+        # The last failures, which are logged once.
+        self._failed: dict[str, str] = {}
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -117,13 +119,17 @@ class Secrets:
                 state = tls.state()
                 if state == self._seen[name]:
                     continue
-                self._seen[name] = state
                 try:
                     self._write(name, tls)
                 except (CertificateError, OSError) as error:
-                    # Often the certificate is replaced a moment before its key.
-                    log.warning("a new certificate is not used", error=str(error))
+                    # Often the certificate is replaced a moment before its key. A full disk may
+                    # have room at the next try.
+                    if str(error) != self._failed.get(name):
+                        log.warning("a new certificate is not used", error=str(error))
+                    self._failed[name] = str(error)
                 else:
+                    self._seen[name] = state
+                    self._failed.pop(name, None)
                     log.info("a new certificate is used", side=name)
 
     def _write(self, name: str, tls: Certificates) -> None:

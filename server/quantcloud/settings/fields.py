@@ -162,7 +162,9 @@ class Settings(BaseSettings):
     max_header_kib: Annotated[Kib, Field(ge=1, le=96)] = 12
     """The headers of a request together, in KiB."""
     max_connections: Count = 10_000
-    """Connections at once."""
+    """Connections at once, of Envoy's port and of the gRPC port each. There are never more than
+    half of the files that a process may open (`ulimit -n`).
+    """
     max_connections_per_address: Count = 1_000
     """Connections of one IPv4 address or IPv6 /64 network, which may share them with a sixteenth of
     the others. With trusted proxies it is `max_connections`.

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -31,7 +32,9 @@ class DataDirLock:
     def release(self) -> None:
         if self._descriptor is not None:
             # Keep the file: if it were removed, two servers could lock two files of the same name.
-            os.ftruncate(self._descriptor, 0)
+            # The text is only for people, so a disk that has become read-only is no reason to fail.
+            with suppress(OSError):
+                os.ftruncate(self._descriptor, 0)
             os.close(self._descriptor)
             self._descriptor = None
 

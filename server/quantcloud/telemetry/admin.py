@@ -6,8 +6,12 @@ It runs in threads of its own, so it answers while the event loop is busy. That 
 
 import asyncio
 import json
+import sys
 import threading
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from contextlib import suppress
+from socket import SHUT_RDWR, socket
 from socketserver import ThreadingMixIn
 from typing import Any, Final, TypeVar
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
@@ -24,6 +28,8 @@ T = TypeVar("T")
 
 _ANSWER_SECONDS: Final = 2.0
 _IDLE_SECONDS: Final = 10.0
+_CONNECTION_SECONDS: Final = 30.0
+_CONNECTIONS: Final = 32
 _JSON: Final = "application/json"
 _TEXT: Final = "text/plain; charset=utf-8"
 
@@ -39,7 +45,45 @@ class _Handler(WSGIRequestHandler):
 
 
 class _Server(ThreadingMixIn, WSGIServer):
+    """Ends old connections to make room for new ones, so that idle peers keep no operator out."""
+
     daemon_threads = True
+    request_queue_size = _CONNECTIONS
+
+    def __init__(self, *arguments: Any) -> None:
+        # The open connections in the order in which they began, each with that time.
+        self._began: dict[socket, float] = {}
+        self._lock = threading.Lock()
+        super().__init__(*arguments)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        with self._lock:
+            self._began[request] = time.monotonic()
+            self._end(list(self._began)[:-_CONNECTIONS])
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        with self._lock:
+            self._began.pop(request, None)
+        super().shutdown_request(request)
+
+    def service_actions(self) -> None:
+        """End connections that last too long. The server calls this twice a second."""
+        with self._lock:
+            limit = time.monotonic() - _CONNECTION_SECONDS
+            self._end([each for each, began in self._began.items() if began < limit])
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Log no peers that vanish or send nothing."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
+
+    def _end(self, requests: Iterable[socket]) -> None:
+        """Make the threads of connections end; they read the end of the connection."""
+        for request in requests:
+            del self._began[request]
+            with suppress(OSError):
+                request.shutdown(SHUT_RDWR)
 
 
 class AdminListener:

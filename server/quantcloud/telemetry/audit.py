@@ -4,6 +4,7 @@ Servers and commands append to the same file. Each line opens the file anew, so 
 moved away for rotation needs no signal.
 """
 
+import errno
 import logging
 import os
 import time
@@ -15,6 +16,8 @@ _PRIVATE = 0o600
 
 _log = logging.getLogger(__name__)
 _path: Path | None = None
+# Whether the last line is incomplete, because the disk was full within it.
+_torn = False
 
 
 def configure(path: Path) -> None:
@@ -30,13 +33,24 @@ def record(event: str, **fields: object) -> None:
     present = {name: value for name, value in fields.items() if value is not None}
     line = without_secrets(json_line(event, "audit", present, time.time()))
     try:
-        file = os.open(_path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, _PRIVATE)
-        try:
-            os.write(file, line.encode() + b"\n")
-        finally:
-            os.close(file)
+        _append(_path, line.encode() + b"\n")
     except OSError as error:
         _log.error("an event is missing in the audit log: %s: %s", error.strerror, line)
+
+
+def _append(path: Path, line: bytes) -> None:
+    """Append a line, which ends up in one piece also if other processes append."""
+    global _torn  # noqa: PLW0603  # of the process, as logging is
+    file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, _PRIVATE)
+    try:
+        if _torn:
+            os.write(file, b"\n")
+            _torn = False
+        if os.write(file, line) < len(line):
+            _torn = True
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    finally:
+        os.close(file)
 
 
 def by_operator(event: str, **fields: object) -> None:

@@ -1,6 +1,7 @@
 """Opening a database creates and migrates it, or fails with a reason."""
 
 import asyncio
+import errno
 import os
 import re
 import sqlite3
@@ -275,6 +276,18 @@ def test_a_second_lock_names_the_first_process(tmp_path):
         lock.release()
         lock_data_dir(folder).release()
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_a_disk_that_became_read_only_does_not_keep_the_lock(tmp_path, monkeypatch):
+    lock = lock_data_dir(tmp_path)
+
+    def refuse(*_):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    with monkeypatch.context() as read_only:
+        read_only.setattr(os, "ftruncate", refuse)
+        lock.release()
+    lock_data_dir(tmp_path).release()
 
 
 def test_a_data_folder_that_cannot_be_used_is_named_with_what_to_do(tmp_path):

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from quantcloud.telemetry import metrics
+from quantcloud.telemetry import admin, metrics
 from quantcloud.telemetry.admin import AdminListener
 
 
@@ -83,3 +83,29 @@ async def test_a_default_port_that_is_taken_is_replaced_and_a_given_one_fails():
         assert listener.port != taken
         assert (await ask(listener, "/livez")).status_code == 200
         await listener.stop()
+
+
+async def test_idle_and_slow_peers_keep_no_operator_out(listener: AdminListener, capfd):
+    before = threading.active_count()
+    idle = [await asyncio.open_connection("127.0.0.1", listener.port) for _ in range(200)]
+    assert (await ask(listener, "/livez")).status_code == 200
+    assert threading.active_count() - before < 100
+    # The oldest connections have ended.
+    assert await asyncio.wait_for(idle[0][0].read(), 5) == b""
+    for _, writer in idle:
+        writer.transport.abort()
+    while threading.active_count() > before:  # noqa: ASYNC110  # threads tell no event
+        await asyncio.sleep(0.01)
+    assert capfd.readouterr().err == ""
+
+
+async def test_a_peer_that_trickles_its_request_is_cut_off(listener, monkeypatch):
+    monkeypatch.setattr(admin, "_CONNECTION_SECONDS", 0.5)
+    reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+    ended = asyncio.ensure_future(reader.read())
+    began = time.monotonic()
+    while not ended.done():
+        writer.write(b"G")
+        await asyncio.wait([ended], timeout=0.1)
+        assert time.monotonic() - began < 5
+    writer.close()
