@@ -1,10 +1,9 @@
 """Tables for a terminal."""
 
 import sys
-from collections.abc import Iterator
 from typing import Any
 
-from rich.console import Console, ConsoleOptions, RenderableType
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.measure import Measurement
 from rich.padding import Padding
 from rich.table import Table
@@ -24,9 +23,7 @@ class List(Table):
     lines of text.
     """
 
-    def __rich_console__(
-        self, console: Console, options: ConsoleOptions
-    ) -> Iterator[RenderableType]:
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         needed = self.__rich_measure__(console, options.update_width(_WIDE)).minimum
         if needed <= options.max_width:
             yield from super().__rich_console__(console, options)
@@ -51,12 +48,12 @@ class Bar:
     def __init__(self, share: float, width: int, *, track: bool = False) -> None:
         self._share, self._width, self._track = min(1.0, share), width, track
 
-    def __rich_measure__(self, _console: Console, options: ConsoleOptions) -> Measurement:
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        del console
         return Measurement(1, self._width).with_maximum(options.max_width)
 
-    def __rich_console__(
-        self, _console: Console, options: ConsoleOptions
-    ) -> Iterator[RenderableType]:
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        del console  # the protocol passes it
         width = min(self._width, options.max_width)
         full = round(width * self._share)
         rest = "░" * (width - full) if self._track else ""
