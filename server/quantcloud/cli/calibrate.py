@@ -3,12 +3,11 @@
 import asyncio
 from collections.abc import Callable, Mapping
 
-from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
 
 from quantcloud.backends.base import installed_backends
 from quantcloud.cli.failure import Failure
+from quantcloud.cli.tables import stdout, table
 from quantcloud.engine.local import LocalEngine
 from quantcloud.routing.cost_model import CostModel, Key
 from quantcloud.services.calibration import Measured, calibration, measure
@@ -19,7 +18,7 @@ from quantcloud.telemetry import logs
 
 def calibrate(settings: Settings, seconds: float) -> None:
     """Measure for about `seconds` at most, then print and save the result. Raises `Failure`."""
-    console = Console()
+    console = stdout()
     logs.configure("warning")
     with Progress(console=console, transient=True) as bar:
         task = bar.add_task("Starting the simulators", total=None)
@@ -35,10 +34,10 @@ def calibrate(settings: Settings, seconds: float) -> None:
         path = _files(settings).save_calibration(found)
     except OSError as error:
         raise Failure(f"cannot save the calibration: {error}") from error
-    table = _table("backend", "method", "runs", "stated", "measured")
+    shown = table("backend", "method", "runs", "stated", "measured")
     for (backend, method), each in measured.items():
-        table.add_row(backend, method, f"{each.runs}", _factor(each.before), _factor(each.after))
-    console.print(table)
+        shown.add_row(backend, method, f"{each.runs}", _factor(each.before), _factor(each.after))
+    console.print(shown)
     console.print(
         "Half of the predictions are within these factors of the run time: with the figures that "
         f"backends state, and with the measured ones.\nSaved in {path}",
@@ -48,20 +47,20 @@ def calibrate(settings: Settings, seconds: float) -> None:
 
 def show(settings: Settings) -> None:
     """Print the saved cost model: its calibration, the jobs that it learnt from, its errors."""
-    console = Console()
+    console = stdout()
     model = _files(settings).load()
     if model.calibration is None:
         console.print("Not calibrated on this machine: predictions use what backends state.")
     else:
         found = model.calibration
         console.print(f"Calibrated {found.measured_at} on {found.machine}", soft_wrap=True)
-    table = _table("backend", "method", "measured", "jobs", "off by", "actual/predicted")
+    shown = table("backend", "method", "measured", "jobs", "off by", "actual/predicted")
     for backend, method in sorted(_known(model)):
         errors = model.errors.get((backend, method))
         measured = model.calibration is not None and (
             (backend, method) in model.calibration.coefficients
         )
-        table.add_row(
+        shown.add_row(
             backend,
             method,
             "yes" if measured else "no",
@@ -69,7 +68,7 @@ def show(settings: Settings) -> None:
             _factor(errors.typical) if errors else "-",
             _factor(errors.mean_ratio) if errors else "-",
         )
-    console.print(table)
+    console.print(shown)
 
 
 def _known(model: CostModel) -> set[Key]:
@@ -77,13 +76,6 @@ def _known(model: CostModel) -> set[Key]:
     if model.calibration is not None:
         known.update(model.calibration.coefficients)
     return known
-
-
-def _table(*titles: str) -> Table:
-    table = Table(box=None)
-    for title in titles:
-        table.add_column(title, overflow="fold")
-    return table
 
 
 def _factor(value: float) -> str:

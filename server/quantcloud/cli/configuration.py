@@ -49,21 +49,19 @@ def check(settings: Settings) -> int:
 
 def show(settings: Settings, *, as_json: bool, changed: bool) -> None:
     """Print every setting, or only those that were changed: value, source, default, meaning."""
-    from rich.console import Console
-    from rich.table import Table
+    from rich.markup import escape
+
+    from quantcloud.cli.tables import stdout, table
 
     rows = [each for each in shown(settings, {}) if not changed or each.source != Source.DEFAULT]
     if as_json:
         typer.echo(json.dumps([asdict(each) for each in rows], indent=2))
         return
-    console = Console()
+    console = stdout()
     for section, group in groupby(rows, lambda each: each.section):
-        table = Table(title=section, title_justify="left", title_style="bold", show_edge=False)
-        for heading in ("variable", "value", "source", "default", "meaning"):
-            table.add_column(heading, overflow="fold", ratio=3 if heading == "meaning" else None)
+        made = table("variable", "value", "source", "default", "meaning", title=section)
         for each in group:
             style = None if each.source is Source.DEFAULT else "bold"
-            table.add_row(
-                each.variable, each.value, each.source, each.default, each.meaning, style=style
-            )
-        console.print(table, "")
+            texts = (each.variable, each.value, each.source, each.default, each.meaning)
+            made.add_row(*map(escape, texts), style=style)
+        console.print(made, "")

@@ -12,7 +12,8 @@ from rich.markup import escape
 
 from quantcloud import DISTRIBUTION
 from quantcloud.cli.failure import REFUSED, Failure
-from quantcloud.cli.session import Session, one_line, table
+from quantcloud.cli.session import Session, one_line
+from quantcloud.cli.tables import table
 from quantcloud.client import Client, QuantCloudError, Unavailable
 from thequantcloud.v1 import account_pb2, backend_pb2
 

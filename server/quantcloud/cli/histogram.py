@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from rich.table import Table
-from rich.text import Text
 
+from quantcloud.cli.tables import Bar
 from quantcloud.client.results import ranked
 
 _WIDTH = 40
@@ -16,13 +16,13 @@ def histogram(counts: Mapping[str, int]) -> Table:
     """Return the most frequent outcomes in descending order, each with a bar, count and share."""
     shots = sum(counts.values())
     table = Table(show_header=False, box=None, pad_edge=False)
-    table.add_column(justify="right", style="bold")
+    table.add_column(justify="right", style="bold", overflow="fold", no_wrap=True)
     table.add_column()
-    table.add_column(justify="right")
-    table.add_column(justify="right", style="dim")
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(justify="right", no_wrap=True, style="dim")
     most = max(counts.values(), default=1)
     for outcome, count in ranked(counts)[:_ROWS]:
-        bar = Text("█" * max(1, round(_WIDTH * count / most)), style="cyan")
+        bar = Bar(max(count / most, 1 / _WIDTH), _WIDTH)
         table.add_row(outcome, bar, str(count), f"{count / shots:.1%}")
     if len(counts) > _ROWS:
         table.add_row("…", f"{len(counts) - _ROWS} more outcomes", "", "")

@@ -8,7 +8,8 @@ from rich.table import Table
 
 from quantcloud.cli.follow import describe, waits_for
 from quantcloud.cli.runs import seconds
-from quantcloud.cli.session import Session, details, table, used_of
+from quantcloud.cli.session import Session, used_of
+from quantcloud.cli.tables import Bar, details, table
 from quantcloud.client import Event
 from thequantcloud.v1 import account_pb2, backend_pb2, status_pb2
 
@@ -139,15 +140,16 @@ def usage(session: Session) -> None:
     found = session.client.usage()
     month, limits = found.current_month, found.limits
     shown = Table(show_header=False, box=None, pad_edge=False)
-    for _ in range(3):
-        shown.add_column(overflow="fold")
+    for wraps in (False, True, False):
+        shown.add_column(no_wrap=not wraps)
     budget = month.total_cost_usd + found.credits_remaining_usd
     for name, used, limit in (
         ("simulator minutes", month.simulator_minutes, _given(month, "simulator_limit")),
         ("QPU tasks", month.qpu_tasks, _given(month, "qpu_limit")),
         ("credits in USD", month.total_cost_usd, budget),
     ):
-        shown.add_row(name, _bar(used, limit), used_of(used, limit))
+        bar = Bar(used / limit, _BAR, track=True) if limit else ""
+        shown.add_row(name, bar, used_of(used, limit))
     shown.add_row("jobs", "", str(month.total_jobs))
     most = f"{limits.max_shots} shots, {limits.max_qubits} qubits, "
     most += f"{limits.max_concurrent_jobs} running jobs, {limits.api_keys_limit} API keys"
@@ -157,10 +159,3 @@ def usage(session: Session) -> None:
 
 def _given(month: account_pb2.MonthlyUsage, name: str) -> float | None:
     return getattr(month, name) if month.HasField(name) else None  # pyright: ignore[reportArgumentType]  # a name of the contract
-
-
-def _bar(used: float, limit: float | None) -> str:
-    if not limit:
-        return ""
-    full = min(_BAR, round(_BAR * used / limit))
-    return f"[cyan]{'█' * full}[/cyan][dim]{'░' * (_BAR - full)}[/dim]"

@@ -6,7 +6,8 @@ from types import MappingProxyType
 from rich.markup import escape
 
 from quantcloud.cli.histogram import most_frequent
-from quantcloud.cli.session import Session, table
+from quantcloud.cli.session import Session
+from quantcloud.cli.tables import table
 from quantcloud.client import Result
 from thequantcloud.v1 import sweep_pb2
 

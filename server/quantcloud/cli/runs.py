@@ -10,7 +10,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from quantcloud.cli.failure import INTERRUPTED, NO_RESULT, WRONG_USE, Failure
 from quantcloud.cli.follow import follow, show_result
 from quantcloud.cli.histogram import most_frequent
-from quantcloud.cli.session import Session, one_line, read_circuit, read_json, table
+from quantcloud.cli.session import Session, one_line, read_circuit, read_json
+from quantcloud.cli.tables import table
 from quantcloud.client import Batch, Event, JobEnded, Result
 from thequantcloud.v1 import circuit_pb2
 

@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any, Self
 
 from google.protobuf.message import Message
-from rich.console import Console
-from rich.table import Table
 
 from quantcloud.cli import failure
 from quantcloud.cli.failure import Failure
+from quantcloud.cli.tables import stdout
 from quantcloud.client import (
     Client,
     JobEnded,
@@ -32,8 +31,6 @@ _CODES: tuple[tuple[type[QuantCloudError], int], ...] = (
     (NotConfigured, failure.NO_ACCESS),
 )
 
-_WIDE = 1000
-
 
 class Session:
     """The client of a command. Its errors become a `Failure` with one line."""
@@ -43,8 +40,7 @@ class Session:
     ) -> None:
         self.as_json = as_json
         self.quiet = quiet or as_json
-        # Lines in a file or a pipe are not folded.
-        self.console = Console(width=None if sys.stdout.isatty() else _WIDE)
+        self.console = stdout()
         self._server, self._token = server, token
         self._client: Client | None = None
         self.retry_seconds = RETRY_SECONDS
@@ -104,29 +100,9 @@ def one_line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def table(*headings: str) -> Table:
-    """Return a table for a list."""
-    made = Table(box=None, pad_edge=False, header_style="bold")
-    for number, each in enumerate(headings):
-        # The first column has what people copy, such as an id.
-        made.add_column(each, overflow="fold", no_wrap=number == 0)
-    return made
-
-
 def used_of(used: float, limit: float | None) -> str:
     """Return what is used of a limit. None means no limit."""
-    return f"{used:.6g} of {'any number' if limit is None else f'{limit:.6g}'}"
-
-
-def details(rows: dict[str, Any]) -> Table:
-    """Return a table of names and values, without those that are empty."""
-    made = Table(box=None, pad_edge=False, show_header=False)
-    made.add_column(style="bold")
-    made.add_column(overflow="fold")
-    for name, value in rows.items():
-        if value not in (None, "", []):
-            made.add_row(name, str(value))
-    return made
+    return f"{round(used, 4):.6g} of {'any number' if limit is None else f'{limit:.6g}'}"
 
 
 def read_circuit(file: Path) -> str:

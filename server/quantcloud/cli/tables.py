@@ -1,0 +1,83 @@
+"""Tables for a terminal."""
+
+import sys
+from typing import Any
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.measure import Measurement
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+# Wider than any table.
+_WIDE = 1000
+
+
+def stdout() -> Console:
+    """Return the console of standard output. Lines in a file or a pipe are not folded."""
+    return Console(width=None if sys.stdout.isatty() else _WIDE)
+
+
+class List(Table):
+    """A table with headings. Where it is so narrow that words would break, it prints each row as
+    lines of text.
+    """
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        needed = self.__rich_measure__(console, options.update_width(_WIDE)).minimum
+        if needed <= options.max_width:
+            yield from super().__rich_console__(console, options)
+            return
+        if self.title:
+            yield Text(str(self.title), style="bold")
+        headings = [str(column.header) for column in self.columns]
+        for cells in zip(*(column.cells for column in self.columns), strict=True):
+            first, *others = map(str, cells)
+            yield Text.from_markup(first, style="bold")
+            given = [
+                f"{name}: {value}"
+                for name, value in zip(headings[1:], others, strict=True)
+                if value
+            ]
+            yield Padding("; ".join(given), (0, 0, 0, 2))
+
+
+class Bar:
+    """A bar that shows a share from 0 to 1. Where there is no room for `width`, it is shorter."""
+
+    def __init__(self, share: float, width: int, *, track: bool = False) -> None:
+        self._share, self._width, self._track = min(1.0, share), width, track
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        del console
+        return Measurement(1, self._width).with_maximum(options.max_width)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        del console  # the protocol passes it
+        width = min(self._width, options.max_width)
+        full = round(width * self._share)
+        rest = "░" * (width - full) if self._track else ""
+        yield Text.assemble(("█" * full, "cyan"), (rest, "dim"))
+
+
+def table(*headings: str, title: str | None = None) -> List:
+    """Return a table for a list."""
+    made = List(
+        box=None, pad_edge=False, header_style="bold",
+        title=title, title_justify="left", title_style="bold",
+    )  # fmt: skip
+    for number, each in enumerate(headings):
+        # The first column has what people copy, such as an id.
+        made.add_column(each, overflow="fold", no_wrap=number == 0)
+    return made
+
+
+def details(rows: dict[str, Any]) -> Table:
+    """Return a table of names and values, without those that are empty."""
+    made = Table(box=None, pad_edge=False, show_header=False)
+    made.add_column(style="bold")
+    made.add_column(overflow="fold")
+    for name, value in rows.items():
+        if value not in (None, "", []):
+            made.add_row(name, str(value))
+    return made
