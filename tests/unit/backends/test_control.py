@@ -156,6 +156,39 @@ PROGRAMS = {
         ),
         {"0101": 1 / 2, "0110": 1 / 4, "0001": 1 / 4},
     ),
+    "a subroutine in the test of a loop runs once for each round": (
+        (
+            "def f(qubit a) -> bit { x a; return 1; } h q[0]; bit b = measure q[0]; "
+            "int n = b; while (f(q[1]) && n < 3) { n += 1; } c[0] = b; c[1] = measure q[1];"
+        ),
+        {"0000": 1 / 2, "0011": 1 / 2},
+    ),
+    "a subroutine in the test of a loop does not run after a break": (
+        (
+            "def f(qubit a) -> bit { x a; return 1; } h q[0]; bit b = measure q[0]; "
+            "int n = b; while (f(q[1])) { n += 1; if (n == 2) { break; } } "
+            "c[0] = b; c[1] = measure q[1];"
+        ),
+        {"0000": 1 / 2, "0011": 1 / 2},
+    ),
+    "a subroutine in a range runs once": (
+        (
+            "def f(qubit a) -> int { x a; return 1; } int n = 0; "
+            "for int i in [0:f(q[1])] { n += 1; } c[0] = measure q[1]; c[1:3] = n;"
+        ),
+        {"0101": 1.0},
+    ),
+    "a loop over bits that its body changes": (
+        "x q[0]; c[0] = measure q[0]; for bit b in c { c[1] = 1; c[2] = c[2] ^ b; }",
+        {"0111": 1.0},
+    ),
+    "a loop to an end that its variable cannot hold": (
+        (
+            "x q[0]; bit b = measure q[0]; int[8] last = 20 * b; uint[4] n = 0; "
+            "for int[3] i in [1:last] { n += 1; } c = n;"
+        ),
+        {"0100": 1.0},
+    ),
     "a variable that is known again": (
         (
             "h q[0]; c[0] = measure q[0]; uint[3] n = c[0]; n = 0; n[1] = 1; if (c[0]) { n += 1; } "

@@ -19,12 +19,13 @@ from quantcloud.openqasm import parse
 
 pytestmark = pytest.mark.slow
 
-NAMES = ("a", "b", "d")
-TYPES = {"a": "int[5]", "b": "uint[4]", "d": "bit[3]"}
-SIZES = {"a": 5, "b": 4, "d": 3}
+NAMES = ("a", "b", "d", "e", "f")
+TYPES = {"a": "int[5]", "b": "uint[4]", "d": "bit[3]", "e": "uint", "f": "int"}
+# The bits that a variable has at the beginning.
+SIZES = {"a": 5, "b": 4, "d": 3, "e": 3, "f": 2}
 OPERATORS = ("+", "-", "*", "&", "|", "^", "==", "!=", "<", "<=", ">", ">=", "&&", "||")
 names = st.sampled_from(NAMES)
-numbers = st.integers(0, 6).map(str)
+numbers = (st.integers(0, 6) | st.sampled_from([70_000, (1 << 31) - 1])).map(str)
 indices = st.integers(0, 2).map(str)
 
 
@@ -33,14 +34,18 @@ def binary(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     return st.tuples(inner, operators, inner).map(lambda parts: f"({' '.join(parts)})")
 
 
-# Without divisions and shifts, some of which are errors if they are known.
+# Without divisions, and shifts by variables, some of which are errors if they are known.
 def expressions() -> st.SearchStrategy[str]:
-    leaves = names | numbers | st.tuples(names, indices).map(lambda part: f"{part[0]}[{part[1]}]")
+    # A negative index counts from the end.
+    places = indices | st.sampled_from(["e & 1", "f[0] - 1"])
+    leaves = names | numbers | st.tuples(names, places).map(lambda part: f"{part[0]}[{part[1]}]")
     return st.recursive(
         leaves,
         lambda inner: (
             binary(inner)
             | inner.map(lambda text: f"!{text}")
+            | inner.map(lambda text: f"~{text}")
+            | inner.map(lambda text: f"({text} << 31)")
             | inner.map(lambda text: f"-({text} + 0)")
             | inner.map(lambda text: f"int[6]({text})")
         ),
@@ -75,7 +80,8 @@ def statements(draw: st.DrawFn, depth: int = 2, *, loop: bool = False) -> str:
     if kind == "if":
         return f"if ({value}) {{ {body()} }} else {{ {body()} }}"
     if kind == "for":
-        return f"for int i in [0:{draw(st.integers(0, 2))}] {{ {body(loop=True)} }}"
+        over = draw(st.sampled_from(["int i in [0:0]", "int i in [0:2]", "bit i in d"]))
+        return f"for {over} {{ {body(loop=True)} }}"
     if kind == "while":
         # A counter of its own bounds the loop.
         test = f"k{depth} < 3 && {value}"
@@ -95,7 +101,7 @@ def result(backend: Backend, source: str) -> str:
     )
     counts = executor(backend).run(expanded(parse(source)), execution).counts
     (key,) = counts
-    return key[-12:]
+    return key[-18:]
 
 
 def assert_equal(backend: Backend, program: list[str], values: dict[str, int]) -> None:
@@ -108,8 +114,9 @@ def assert_equal(backend: Backend, program: list[str], values: dict[str, int]) -
         prepared += f" bit[{SIZES[name]}] m_{name}; m_{name} = measure q[0:{SIZES[name] - 1}]; "
         measured += f"{TYPES[name]} {name} = m_{name}; "
     body = " ".join(program)
-    end = " c[0:4] = a; c[5:8] = b; c[9:11] = d;"
-    head = "OPENQASM 3.0; bit[12] c; qubit[5] q; int[4] k1 = 0; int[4] k2 = 0; "
+    end = " c[0:4] = a; c[5:8] = b; c[9:11] = d; "
+    end += "c[12:14] = e; c[15] = e > 5; c[16] = f; c[17] = f < 0;"
+    head = "OPENQASM 3.0; bit[18] c; qubit[5] q; int[4] k1 = 0; int[4] k2 = 0; "
     first = result(LOCAL, f"{head}{prepared}{known}{body}{end}")
     second = result(backend, f"{head}{prepared}{measured}{body}{end}")
     assert first == second, body

@@ -108,7 +108,7 @@ class Evaluator:
     def _operated(self, item: syntax.Operator, stack: list[AnyValue], *, real: bool) -> AnyValue:
         right = stack.pop()
         if item.operands == 1:
-            return prefix(item.symbol, self._classical(right, item.start))
+            return prefix(item.symbol, self._classical(right, item.start), real=real)
         left = stack.pop()
         if item.symbol == "++":
             return indexing.joined(left, right)
@@ -220,6 +220,11 @@ class Evaluator:
                 f"'{kind}' may have 1 to {most} bits here, got {size}", name.start
             )
         return Type(kind, size)
+
+    def range(self, span: syntax.Span, ends: Sequence[AnyValue]) -> Range:
+        """Return a range whose ends have these values, and its step if it has one."""
+        with self._lexer.located("in this expression", span.start):
+            return self._range(span, [*ends])
 
     def qubits(self, code: syntax.Code) -> Operand:
         """Return qubits as the operand of a statement."""

@@ -10,6 +10,7 @@ from quantcloud.circuits.expressions import ExpressionError, finite
 from quantcloud.openqasm.builder import DT_SECONDS
 from quantcloud.openqasm.lexer import Lexer
 from quantcloud.openqasm.version3 import syntax
+from quantcloud.openqasm.version3.values import whole_number
 from quantcloud.openqasm.version3.words import REFUSED, SCALARS, refusal, refused
 
 _BINARY: Final[Mapping[str, int]] = {
@@ -182,7 +183,8 @@ class ExpressionReader:
                     return syntax.Literal("float", finite(float(text)))
                 except (ExpressionError, ValueError):
                     raise lexer.error("this number is too large") from None
-            return syntax.Literal("int", value)
+            type_, _ = whole_number(value)
+            return syntax.Literal(type_.kind, value, type_.size)
         try:
             if kind == "timing":
                 unit = "dt" if text.endswith("dt") else text.lstrip("0123456789._eE+-")

@@ -7,9 +7,7 @@ from quantcloud.circuits.expressions import ExpressionError
 from quantcloud.circuits.ir import Apply, Bits
 from quantcloud.openqasm.hints import out_of_range
 from quantcloud.openqasm.lexer import shown
-from quantcloud.openqasm.version3.operators import operate
 from quantcloud.openqasm.version3.values import (
-    INT,
     WHOLE,
     AnyValue,
     Array,
@@ -20,6 +18,8 @@ from quantcloud.openqasm.version3.values import (
     Runtime,
     Symbolic,
     Type,
+    chained,
+    formula,
 )
 
 
@@ -35,8 +35,21 @@ def indexed(base: AnyValue, index: AnyValue, name: str) -> AnyValue:
     if isinstance(base, Symbolic | Range | Numbers) or base.type.kind not in WHOLE:
         raise ExpressionError(f"{shown(name)} has no index")
     if isinstance(index, Runtime):
-        return operate("&", operate(">>", base, index, real=False), Known(INT, 1), real=False)
+        return _bit_at(base, index)
     return _some_bits(base, _places(index, base.type.bits, name, "classical bit"))
+
+
+def _bit_at(base: Known | Runtime, index: Runtime) -> Runtime:
+    """Return the bit at an index that depends on a measurement; out of range it is 0."""
+    place = index.formula
+    if index.type.is_signed:
+        # A negative index counts from the end.
+        size = index.type.bits + base.type.bits.bit_length()
+        is_negative = (*place, 0, Apply("<", 1))
+        end = (*is_negative, base.type.bits, Apply("*", size, signed=True))
+        place = (*place, *end, Apply("+", size, signed=True))
+    shift = Apply(">>", base.type.bits, base.type.is_signed)
+    return Runtime(Type("bit"), chained(formula(base), place, shift, Apply(CAST, 1)))
 
 
 def _some_qubits(base: Qubits, index: AnyValue, name: str) -> Qubits:

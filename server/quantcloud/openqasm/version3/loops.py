@@ -8,14 +8,20 @@ from quantcloud.circuits.ir import Apply, Bits, Formula
 from quantcloud.openqasm.builder import STEP_WEIGHT
 from quantcloud.openqasm.version3 import indexing
 from quantcloud.openqasm.version3.flow import Flow, has_return, targets
-from quantcloud.openqasm.version3.guards import Frame, Leave
+from quantcloud.openqasm.version3.guards import Frame, Leave, holds
 from quantcloud.openqasm.version3.names import Variable
 from quantcloud.openqasm.version3.operators import operate
 from quantcloud.openqasm.version3.storage import truth
 from quantcloud.openqasm.version3.syntax import For, Span, While
-from quantcloud.openqasm.version3.values import Classical, Known, Numbers, Range, Runtime, Type
-
-_LARGEST = 64
+from quantcloud.openqasm.version3.values import (
+    AnyValue,
+    Classical,
+    Known,
+    Numbers,
+    Range,
+    Runtime,
+    Type,
+)
 
 
 class Loops(Flow):
@@ -36,9 +42,11 @@ class Loops(Flow):
                     return
                 if len(guards.stops) > seen:
                     # A measurement decides whether there is another round.
+                    test = self.test(node.test, node.start)
                     break
             self._repeat(
                 node,
+                truth(test),
                 lambda: truth(self.test(node.test, node.start)),
                 lambda: self.block(node.body, node.start),
             )
@@ -51,15 +59,17 @@ class Loops(Flow):
             if any(isinstance(end, Runtime) for end in ends):
                 self._counted(node, type_, span, ends)
                 return
+            value = self.evaluator.range(span, ends)
+        else:
+            value = self.evaluator.evaluate(node.values)
         with self._loop() as level:
-            for item in self._items(node):
+            for item in self._items(node, value):
                 self.builder.charge(STEP_WEIGHT, node.start)
                 if self._round(node, level, (type_, item)):
                     return
 
-    def _items(self, node: For) -> Iterator[Classical]:
-        """Yield the values that a loop runs over."""
-        value = self.evaluator.evaluate(node.values)
+    def _items(self, node: For, value: AnyValue | None) -> Iterator[Classical]:
+        """Yield the values that a loop over `value` runs over."""
         if isinstance(value, Range | Numbers):
             try:
                 numbers = indexing.numbers(value)
@@ -68,6 +78,8 @@ class Loops(Flow):
             for number in numbers:
                 yield Known(Type("int"), number)
         elif isinstance(value, Known | Runtime) and value.type.kind == "bit":
+            # The body may change the bits.
+            value = self.storage.copied(value, value.type, node.start).value
             for place in range(value.type.bits):
                 part = indexing.indexed(value, Known(Type("int"), place), "it")
                 assert isinstance(part, Known | Runtime)  # noqa: S101 - a bit of the value
@@ -127,11 +139,17 @@ class Loops(Flow):
     def _repeat(
         self,
         node: For | While,
+        first: Formula,
         test: Callable[[], Formula],
         block: Callable[[], None],
         step: Callable[[], None] | None = None,
     ) -> None:
-        """Make a loop of the circuit. `step` runs at the end of a round, also after `continue`."""
+        """Make a loop of the circuit. `step` runs at the end of a round, also after `continue`.
+
+        `first` says whether there is a first round, and `test` whether there is another one. The
+        test may call a subroutine that acts on qubits, so it is computed once for each round, and
+        not in the shots that have left the loop.
+        """
         guards, start = self.guards, node.start
         call = guards.call()
         returns = call is not None and has_return(node.body)
@@ -146,7 +164,7 @@ class Loops(Flow):
             returned = guards.allocate(1, start)
             guards.keep(returned, 1, (0,), start)
         with self.restored():
-            alive = guards.computed(test(), start)
+            alive = guards.computed(first, start)
             self.builder.begin_loop(alive, start)
             guards.condition = None
             level = guards.enter(Frame("loop", None, is_loop=True, returned=returned))
@@ -154,9 +172,10 @@ class Loops(Flow):
             guards.condition = None
             if step is not None:
                 step()
+            guards.without(guards.leave(), start)
             formula: Formula = (0,) if ended else test()
-            for bit in guards.leave():
-                formula = (*formula, Bits(bit, 1), Apply("!", 1), Apply("&&", 1))
+            if guards.condition is not None:
+                formula = (*holds(guards.condition), *formula, Apply("&&", 1))
             guards.keep(alive.offset, 1, formula, start)
             self.builder.end_loop()
         for variable, _ in pinned:
@@ -199,8 +218,8 @@ class Loops(Flow):
             raise self.lexer.error("the step of a loop must be a constant other than 0", node.start)
         if not isinstance(first, Known | Runtime) or not isinstance(last, Known | Runtime):
             raise self.lexer.error("a loop needs both ends of its range", node.start)
-        # The counter is wider than the variable, so it ends even if the variable would wrap.
-        wide = Type("int", min(type_.bits + 2, _LARGEST))
+        # The counter is wider than the ends, so the loop ends even if the variable wraps.
+        wide = Type("int", max(type_.bits, first.type.bits, last.type.bits) + 2)
         with (
             self.restored(),
             self.names.scope(node.start),
@@ -225,4 +244,4 @@ class Loops(Flow):
                 value = operate("+", counter.value, step, real=False)
                 self.storage.assign(counter, value, node.name, node.start)
 
-            self._repeat(node, goes_on, run_round, advance)
+            self._repeat(node, goes_on(), goes_on, run_round, advance)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from quantcloud.circuits import classical
-from quantcloud.circuits.classical import CAST, COMPARISONS, NEGATE, POPCOUNT, wrapped
+from quantcloud.circuits.classical import CAST, COMPARISONS, NEGATE, POPCOUNT
 from quantcloud.circuits.expressions import FUNCTIONS, OPERATORS, ExpressionError, binary, unary
 from quantcloud.circuits.ir import Apply
 from quantcloud.openqasm.version3.values import (
@@ -26,6 +26,7 @@ from quantcloud.openqasm.version3.values import (
     expression,
     fitting,
     formula,
+    whole_number,
 )
 
 _LONGEST: Final = 4_000
@@ -68,7 +69,7 @@ def operate(symbol: str, left: Classical, right: Classical, *, real: bool) -> Cl
             raise ExpressionError("in OpenQASM 3 '^' is not a power; write '**'")
         if kinds & REALS or symbol == "**" or (real and symbol == "/"):
             return _reals(symbol, left, right)
-        return _integers(symbol, left, right)
+        return _integers(symbol, left, right, real=real)
     if not kinds <= WHOLE or symbol == "**" or (real and symbol == "/"):
         raise ExpressionError(
             f"'{symbol}' on a value that depends on a measurement needs whole numbers"
@@ -91,15 +92,14 @@ def _result(symbol: str, left: Type, right: Type) -> Type:
     return promoted(left, right)
 
 
-def _integers(symbol: str, left: Known, right: Known) -> Known:
+def _integers(symbol: str, left: Known, right: Known, *, real: bool) -> Known:
     first, second = int(left.value), int(right.value)
     if symbol in _SHIFTS and not 0 <= second < LARGEST.bit_length():
         raise ExpressionError(f"a shift by {second} is out of range")
     if symbol in ("/", "%") and not second:
         raise ExpressionError("division by zero")
     value = classical.BINARY[symbol](first, second)
-    type_ = _result(symbol, left.type, right.type)
-    return Known(type_, fitting(int(value), type_))
+    return fitting(int(value), _result(symbol, left.type, right.type), real=real)
 
 
 def _reals(symbol: str, left: Known, right: Known) -> Known:
@@ -111,11 +111,11 @@ def _reals(symbol: str, left: Known, right: Known) -> Known:
         if not right.value:
             raise ExpressionError("division by zero")
         return Known(FLOAT, math.fmod(left.value, right.value))
-    whole = left.type.kind in WHOLE and right.type.kind in WHOLE
-    if symbol == "**" and whole and 0 <= right.value <= _MOST_EXPONENT:
+    are_whole = left.type.kind in WHOLE and right.type.kind in WHOLE
+    if symbol == "**" and are_whole and 0 <= right.value <= _MOST_EXPONENT:
         value = int(left.value) ** int(right.value)
         if abs(value) <= LARGEST:
-            return Known(INT, value)
+            return whole_number(value)
     operator = "^" if symbol == "**" else symbol
     if operator not in OPERATORS or symbol == "^":
         hint = "; a power is written '**'" if symbol == "^" else ""
@@ -147,8 +147,8 @@ def _symbolic(symbol: str, left: Classical, right: Classical) -> Symbolic:
     return known._replace(expression=items)
 
 
-def prefix(symbol: str, value: Classical) -> Classical:
-    """Apply `neg`, `~` or `!`. Raises `ExpressionError`."""
+def prefix(symbol: str, value: Classical, *, real: bool) -> Classical:
+    """Apply `neg`, `~` or `!`; `real` is as in `operate`. Raises `ExpressionError`."""
     if isinstance(value, Symbolic):
         if symbol != NEGATE:
             raise ExpressionError(f"'{symbol}' cannot be applied to {value}")
@@ -168,10 +168,7 @@ def prefix(symbol: str, value: Classical) -> Classical:
     if isinstance(value, Known):
         if kind not in WHOLE:
             return Known(BOOL, not value.value)
-        result = classical.UNARY[symbol](int(value.value))
-        if type_.kind in ("bit", "bool"):
-            return Known(type_, wrapped(result, type_.bits, signed=False))
-        return Known(type_, fitting(result, type_))
+        return fitting(int(classical.UNARY[symbol](int(value.value))), type_, real=real)
     apply = Apply(symbol, type_.bits, type_.is_signed)
     return Runtime(type_, chained(value.formula, apply))
 
@@ -215,7 +212,7 @@ def _of_one(name: str, value: Classical) -> Classical:
     if not isinstance(value, Known) or value.type.kind == "duration":
         raise ExpressionError(f"'{name}' cannot take this argument")
     if name in _ROUNDING:
-        return Known(INT, _ROUNDING[name](value.value))
+        return whole_number(_ROUNDING[name](value.value))
     return Known(FLOAT, unary(name, float(value.value)))
 
 

@@ -134,13 +134,23 @@ def formula(value: Known | Runtime) -> Formula:
     return value.formula if isinstance(value, Runtime) else (int(value.value),)
 
 
-def fitting(value: int, type_: Type) -> int:
-    """Wrap a whole number to its type. Raises `ExpressionError` if it is far too large."""
-    if type_.size is not None:
-        return wrapped(value, type_.size, signed=type_.is_signed)
+def fitting(value: int, type_: Type, *, real: bool = False) -> Known:
+    """Return a whole number of a type, wrapped to its bits.
+
+    If `real`, an `int` or a `uint` without a size does not wrap. Raises `ExpressionError` if such a
+    number is far too large.
+    """
+    if not real or type_.size is not None or type_.kind in ("bit", "bool"):
+        return Known(type_, wrapped(value, type_.bits, signed=type_.is_signed))
     if abs(value) > LARGEST:
         raise ExpressionError("the value is too large")
-    return value
+    return Known(type_, value)
+
+
+def whole_number(value: int) -> Known:
+    """Return an `int`, which has a size only if the number needs more than the usual bits."""
+    size = value.bit_length() + 1
+    return Known(INT if size <= DEFAULT_BITS else Type("int", max(size, 2 * DEFAULT_BITS)), value)
 
 
 def expression(value: Classical) -> Expression:
@@ -175,10 +185,7 @@ def converted(value: Classical, type_: Type) -> Classical:
         return Known(type_, bool(value.value))
     if kind == "bit" and value.type.kind in REALS:
         raise ExpressionError(f"{value.type} cannot become {type_}")
-    whole = math.trunc(value.value)
-    if kind == "bit":
-        return Known(type_, wrapped(whole, type_.bits, signed=False))
-    return Known(type_, fitting(whole, type_))
+    return fitting(math.trunc(value.value), type_)
 
 
 def _converted_formula(value: Runtime, type_: Type) -> Runtime:
