@@ -95,16 +95,66 @@ def test_states_have_their_order_and_phase():
         assert np.allclose(mine, other, atol=1e-9)
 
 
+@pytest.mark.parametrize("wires", [[1, 2, 0], ["a", "c", 5]])
+def test_measurements_of_states_find_their_wires(wires):
+    a, b, c = wires
+
+    def circuit():
+        ansatz(0.3, 0.7, wires)
+        return qml.vn_entropy(a), qml.mutual_info(b, c), qml.purity([c]), qml.density_matrix(a)
+
+    ours, theirs = (
+        qml.QNode(circuit, qml.device(name, wires=wires))() for name in (DEVICE, "default.qubit")
+    )
+    for mine, other in zip(ours, theirs, strict=True):
+        assert np.allclose(mine, other, atol=1e-9)
+
+
+def test_a_device_without_wires_has_those_of_the_tape_in_order():
+    def circuit():
+        qml.BasisState([0, 1, 1], wires=["a", 5, "c"])
+        qml.RX(0.3, "a")
+        return qml.probs(), qml.state(), qml.expval(qml.Z("last"))
+
+    ours, theirs = (qml.QNode(circuit, qml.device(name))() for name in (DEVICE, "default.qubit"))
+    for mine, other in zip(ours, theirs, strict=True):
+        assert np.shape(mine) == np.shape(other)
+        assert np.allclose(mine, other, atol=1e-9)
+
+
+def test_values_are_numbers():
+    (node, _) = nodes(lambda: (qml.expval(qml.Z("a")), qml.vn_entropy("a")))
+    assert all(isinstance(each, float) for each in node())
+
+
+def test_broadcast_gates_that_have_but_a_matrix_run():
+    def circuit(x):
+        for wire in "abcd":
+            qml.Hadamard(wire)
+        qml.DoubleExcitationPlus(x, wires=[*"abcd"])
+        qml.FermionicSWAP(x, wires=["a", "d"])
+        return qml.expval(qml.X("a") @ qml.Y("d")), qml.probs(["b", "c"])
+
+    x = np.array([0.3, 0.7, 1.1])
+    ours, theirs = (
+        qml.QNode(circuit, qml.device(name, wires=[*"abcd"]))(x)
+        for name in (DEVICE, "default.qubit")
+    )
+    for mine, other in zip(ours, theirs, strict=True):
+        assert np.allclose(mine, other, atol=1e-9)
+
+
 def values(x, y):
     qml.RX(x, "a")
     qml.CRY(y, wires=["a", 1])
     qml.Rot(x, y * 0.3, 0.3, wires="c")
     qml.IsingXX(x * y, wires=[1, "c"])
     qml.SingleExcitation(y, wires=["a", "c"])
+    qml.s_prod(1j, qml.X("a"))
     return qml.expval(qml.X("a") @ qml.Z("c") + 0.5 * qml.Y(1)), qml.expval(qml.Z("a"))
 
 
-@pytest.mark.parametrize("method", ["best", "device", "parameter-shift"])
+@pytest.mark.parametrize("method", ["best", "device", "adjoint", "parameter-shift"])
 def test_derivatives_are_those_of_default_qubit(method: str):
     x, y = pnp.array(0.3, requires_grad=True), pnp.array([0.4, 0.9], requires_grad=True)
 
@@ -207,6 +257,18 @@ def test_mid_circuit_measurements_are_deferred():
     sampled = qml.set_shots(qml.QNode(measured, qml.device(DEVICE)), 5000)(1.2)
     for mine, other in zip(sampled, theirs, strict=True):
         assert np.allclose(mine, other, atol=0.08)
+
+
+def test_a_deferred_measurement_takes_no_wire_of_the_device():
+    def measured():
+        qml.Hadamard("a")
+        first = qml.measure("a", reset=True)
+        qml.cond(first, qml.X)(1)
+        return qml.expval(first), qml.probs(["a", 1])
+
+    value, probabilities = qml.QNode(measured, qml.device(DEVICE, wires=["a", 1]))()
+    assert value == pytest.approx(0.5)
+    assert probabilities == pytest.approx([0.5, 0.5, 0, 0])
 
 
 def test_states_come_with_other_measurements():
@@ -369,6 +431,19 @@ def test_errors_say_what_is_wrong():
 
     with pytest.raises(DeviceError, match="on 9 wires: use Pauli words, or 8 wires"):
         qml.QNode(wide, qml.device(DEVICE, wires=9))()
+
+    def complex_value():
+        return qml.expval(qml.Y(0) @ qml.Z(0))
+
+    with pytest.raises(DeviceError, match="not Hermitian"):
+        qml.QNode(complex_value, qml.device(DEVICE, wires=1))()
+
+    def shrunk():
+        qml.s_prod(0.3, qml.X(0))
+        return qml.expval(qml.Z(0))
+
+    with pytest.raises(DeviceError, match="not unitary"):
+        qml.QNode(shrunk, qml.device(DEVICE, wires=1))()
 
     def shadow():
         return qml.classical_shadow(wires=[0])

@@ -267,6 +267,16 @@ def test_gates_that_the_server_does_not_know_are_decomposed():
     assert ours == pytest.approx(theirs, abs=1e-9)
 
 
+def test_parameters_may_have_the_names_of_inputs():
+    circuit = QuantumCircuit(1)
+    for place in (1, 10, 0, 2):
+        circuit.rx(Parameter(f"p{place}"), 0)
+        circuit.ry(0.2, 0)
+    pub = (circuit, "Z", [0.1, 0.4, 0.9, 1.6])
+    ours, theirs = (each.run([pub]).result()[0] for each in (EstimatorV2(), StatevectorEstimator()))
+    assert ours.data.evs == pytest.approx(theirs.data.evs, abs=1e-9)
+
+
 def test_a_gate_named_like_a_standard_gate_is_not_taken_for_it():
     inner = QuantumCircuit(2)
     inner.x([0, 1])

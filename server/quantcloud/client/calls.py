@@ -47,6 +47,12 @@ class Caller:
         # Before the first connection, a server that cannot be reached is a mistake, not an outage.
         self.reached = False
 
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            "a client and its jobs cannot be copied or pickled: make a client in each process, and "
+            "find a job there with `client.job(job_id)`; results can be pickled"
+        )
+
     @property
     def circuits(self) -> Any:
         return circuit_pb2_grpc.CircuitServiceStub(self.transport.channel())

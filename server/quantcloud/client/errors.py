@@ -1,6 +1,7 @@
 """The errors that the client raises."""
 
 from collections.abc import Mapping
+from typing import Any
 
 
 class QuantCloudError(Exception):
@@ -8,8 +9,9 @@ class QuantCloudError(Exception):
 
     `reason` is a stable name for programs, such as "INVALID_CIRCUIT" (docs/errors.md lists them),
     or "" if there is none. `field` is the wrong field of the request. `line` and `column` count
-    from 1. `hint` says what to do. `metadata` holds the values of the message as texts.
-    `retry_after` is the number of seconds after which the server asks to try again.
+    from 1. `hint` says what to do, and is a note of the exception. `metadata` holds the values of
+    the message as texts. `retry_after` is the number of seconds after which the server asks to try
+    again.
     """
 
     def __init__(
@@ -23,12 +25,18 @@ class QuantCloudError(Exception):
         retry_after: float | None = None,
     ) -> None:
         super().__init__(message)
+        if hint:
+            self.add_note(hint)
         self.message = message
         self.reason = reason
         self.field = field
         self.hint = hint
         self.metadata = dict(metadata or {})
         self.retry_after = retry_after
+
+    def __reduce__(self) -> Any:
+        # An error comes back from another process without a call of its class's constructor.
+        return _blank, (type(self),), {**vars(self), "args": self.args}
 
     @property
     def line(self) -> int | None:
@@ -39,6 +47,10 @@ class QuantCloudError(Exception):
     def column(self) -> int | None:
         """The column of the circuit or program where the error is."""
         return _number(self.metadata.get("column"))
+
+
+def _blank(kind: type[QuantCloudError]) -> QuantCloudError:
+    return kind.__new__(kind)
 
 
 def _number(text: str | None) -> int | None:

@@ -16,6 +16,7 @@ from pennylane.wires import Wires
 from quantcloud.pennylane.preprocess import GATES, MOMENTS, computed, nested
 
 _MATRIX_WIRES = 8
+_ROUNDING = 1e-9
 
 
 class Circuit:
@@ -23,7 +24,7 @@ class Circuit:
 
     `fields` are the arguments of its run. `inputs` are the places that are inputs even if circuits
     do not differ there. `point` has what the server computed. Raises `DeviceError` for an
-    observable with too many terms.
+    observable that is not Hermitian or has too many terms.
     """
 
     def __init__(self, tape: QuantumScript, wires: Wires, *, gradient: bool = False) -> None:
@@ -86,14 +87,17 @@ class Circuit:
             return tuple(found) if shots.has_partitioned_shots else found[0]
         if "values" in point:
             names = [MOMENTS[type(each)] for each in self._measurements]
-            return nested(np.array(point[name][place]) for place, name in enumerate(names))
+            return nested(point[name][place] for place, name in enumerate(names))
         if "probabilities" in point:
             # The tape ends in the eigenbasis of its measurement, where phases have no effect.
             return self._read("process_state", np.sqrt(point["probabilities"]), self._measured)
         # The server's first qubit is the least significant, and it leaves global phases out.
         phase = sum(each.data[0] for each in self._tape.operations if each.name == "GlobalPhase")
         state = point["statevector"].reshape([2] * len(wires)).T.ravel() * np.exp(-1j * phase)
-        return self._read("process_state", state, wires)
+        # Some measurements take their wires for the numbers of the qubits.
+        numbers = {wire: place for place, wire in enumerate(wires)}
+        self._measurements = [each.map_wires(numbers) for each in self._measurements]
+        return self._read("process_state", state, Wires(numbers.values()))
 
     def _read(self, process: str, data: Any, wires: Wires) -> Any:
         return nested(getattr(each, process)(data, wires) for each in self._measurements)
@@ -122,6 +126,8 @@ def _terms(observable: Any, wires: Wires) -> dict[str, float]:
             )
         matrix = observable.matrix()
         sentence = qml.pauli_decompose(matrix, wire_order=own, pauli=True, check_hermitian=False)
+    if any(abs(np.imag(factor)) > _ROUNDING for factor in sentence.values()):
+        raise DeviceError(f"{observable} is not Hermitian, so it has no real expectation value")
     return {
         " ".join(f"{letter}{wires.index(wire)}" for wire, letter in word.items()): np.real(factor)
         for word, factor in sentence.items()

@@ -22,7 +22,7 @@ from quantcloud.pennylane.circuits import Circuit
 from quantcloud.pennylane.preprocess import pipeline
 
 _NAME = "quantcloud.qubit"
-_DERIVATIVES = frozenset({"device", "best"})
+_DERIVATIVES = frozenset({"device", "best", "adjoint"})
 # Each tier allows as many points of a job.
 _POINTS = 100
 _requires_grad: Any = getattr(qml.math, "requires_grad")  # noqa: B009  # its module has no types
@@ -109,8 +109,13 @@ class QuantCloudDevice(Device):
         wires: Any = self.wires
         if wires is None:
             tapes = [each.map_to_standard_wires() for each in tapes]
+        # A deferred measurement has a wire that the device does not have.
         circuits = [
-            Circuit(each, Wires(range(len(each.wires))) if wires is None else wires, **options)
+            Circuit(
+                each,
+                Wires(range(len(each.wires))) if wires is None else wires + each.wires,
+                **options,
+            )
             for each in tapes
         ]
         alike: dict[Any, list[Circuit]] = defaultdict(list)

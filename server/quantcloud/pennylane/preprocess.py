@@ -6,14 +6,20 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+import numpy as np
 import pennylane as qml
 from pennylane import measurements as mps
 from pennylane.devices import preprocess
+from pennylane.exceptions import DeviceError
 from pennylane.io.to_openqasm import OPENQASM_GATES
 from pennylane.ops import Conditional, MidMeasure
 from pennylane.tape import QuantumScript
 from pennylane.transforms import broadcast_expand, split_non_commuting
 
+_DIFFERENTIABLE_WIRES: Final = 2
+# Their module has no types.
+_unwrap: Any = getattr(qml.math, "unwrap")  # noqa: B009
+_requires_grad: Any = getattr(qml.math, "requires_grad")  # noqa: B009
 GATES: Final = {
     **OPENQASM_GATES, "Barrier": "barrier", "SX": "sx", "Adjoint(SX)": "sxdg", "CY": "cy",
     "CH": "ch", "ISWAP": "iswap", "ECR": "ecr", "CCZ": "ccz", "ControlledPhaseShift": "cp",
@@ -28,12 +34,12 @@ def pipeline(name: str, wires: Any, mcm: Any) -> Any:
     splits = [qml.defer_measurements(allow_postselect=False), _split]
     if mcm.mcm_method == "one-shot":
         splits = [_split, qml.dynamic_one_shot(postselect_mode=mcm.postselect_mode)]
-    decompose = preprocess.decompose(
+    decompose = _decompose(
         stopping_condition=_is_known, target_gates={*GATES}, decomposer=_decomposition,
         skip_initial_state_prep=False, device_wires=wires, name=name,
     )  # fmt: skip
     return qml.CompilePipeline(
-        preprocess.validate_device_wires(wires=wires, name=name),
+        _own_wires(wires=wires, name=name),
         *splits,
         decompose,
         preprocess.validate_measurements(name=name),
@@ -54,6 +60,25 @@ def nested(items: Iterable[Any]) -> Any:
     """Return several items as a tuple, and one by itself, as PennyLane has results."""
     several = tuple(items)
     return several[0] if len(several) == 1 else several
+
+
+@qml.transform
+def _own_wires(tape: QuantumScript, wires: Any, name: str) -> Any:
+    """Give the measurements of all wires their wires, before a later step reorders them."""
+    return preprocess.validate_device_wires(tape, wires=wires or tape.wires, name=name)
+
+
+@qml.transform
+def _decompose(tape: QuantumScript, **options: Any) -> Any:
+    decompose: Any = preprocess.decompose
+    try:
+        return decompose(tape, **options)
+    except (ValueError, TypeError, IndexError):
+        if tape.batch_size is None:
+            raise
+    # PennyLane can decompose some gates at one point only.
+    expanded: Any = broadcast_expand(tape)
+    return [decompose(each, **options)[0][0] for each in expanded[0]], expanded[1]
 
 
 @qml.transform
@@ -92,5 +117,14 @@ def _decomposition(operation: Any) -> list[Any]:
     if isinstance(operation, Conditional):
         return [Conditional(operation.meas_val, each) for each in _decomposition(operation.base)]
     if not operation.has_decomposition and operation.has_matrix:
-        operation = qml.QubitUnitary(operation.matrix(), wires=operation.wires)
+        matrix = operation.matrix()
+        (values,) = map(np.asarray, _unwrap([matrix]))
+        if not np.allclose(values @ values.conj().swapaxes(-1, -2), np.eye(values.shape[-1])):
+            raise DeviceError(f"{operation} is not unitary, so it is no gate")
+        if len(operation.wires) > _DIFFERENTIABLE_WIRES and _requires_grad(matrix):
+            raise DeviceError(
+                f"{operation.name} has but a matrix, which PennyLane cannot differentiate on "
+                f"{len(operation.wires)} wires: write it as gates, or make its parameters constant"
+            )
+        operation = qml.QubitUnitary(matrix, wires=operation.wires)
     return operation.decomposition()

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from typing import Any, Final
+from uuid import uuid4
 
 from qiskit.circuit import ClassicalRegister, ForLoopOp, Parameter, QuantumCircuit
 from qiskit.circuit.controlflow import BreakLoopOp, ContinueLoopOp, get_control_flow_name_mapping
@@ -41,9 +42,12 @@ def export(circuit: QuantumCircuit) -> tuple[str, dict[str, ClassicalRegister]]:
     manager: Any = generate_preset_pass_manager(0, target=target())
     # Qiskit prepares a state with resets, which do nothing at the start.
     manager.translation.append([RemoveResetInZeroState(), _ListCountdowns()])
-    inputs = {each: Parameter(f"p{place}") for place, each in enumerate(circuit.parameters)}
+    # Two steps, because the circuit may have parameters with the names of its inputs.
+    own = {each: Parameter(uuid4().hex) for each in circuit.parameters}
+    inputs = {each: Parameter(f"p{place}") for place, each in enumerate(own.values())}
     try:
-        translated = manager.translation.run(circuit.assign_parameters(inputs))
+        named = circuit.assign_parameters(own).assign_parameters(inputs)
+        translated = manager.translation.run(named)
         others = _others(translated)
         if circuit.num_clbits and "measure" not in others:
             # The server would measure every qubit.
