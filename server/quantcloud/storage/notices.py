@@ -160,9 +160,12 @@ class Notices:
 
         To take a connection from the pool would cost as much again.
         """
-        if self._listening is not None:
-            with contextlib.suppress(*_LOST):
-                return await self._listening.fetch(statement, *values, timeout=READ_SECONDS)
+        if (listening := self._listening) is not None:
+            try:
+                return await listening.fetch(statement, *values, timeout=READ_SECONDS)
+            except _LOST:
+                # After a timeout, the driver would wait for the database without limit.
+                listening.terminate()
         return await self._database.fetch(statement, *values)
 
     async def _events(self, cursors: Sequence[int]) -> Sequence[JobEvent]:
@@ -198,7 +201,8 @@ class Notices:
         connection = await self._database.connect()
         try:
             connection.add_termination_listener(on_end)
-            await connection.add_listener(CHANNEL, self._notified)
+            async with asyncio.timeout(READ_SECONDS):
+                await connection.add_listener(CHANNEL, self._notified)
             self._listening = connection
             # Read what was written before this connection listened.
             self._wake.set()

@@ -134,15 +134,13 @@ class PostgresDatabase:
         This takes a fraction of the processor time of `read`, which begins a transaction.
         """
         async with self._connected(self._read_engine, READ_SECONDS) as connection:
-            raw: Any = await connection.get_raw_connection()
-            return await raw.driver_connection.fetch(statement, *values)
+            return await _driver(connection).fetch(statement, *values)
 
     async def apply(self, event_number: int, rows: Mapping[str, str | None]) -> Applied:
         """Write a draft in one call, which holds the write lock only while PostgreSQL works."""
         began = time.perf_counter()
         async with self._connected(self._write_engine, WRITE_SECONDS) as connection:
-            raw: Any = await connection.get_raw_connection()
-            row = await call_commit(raw.driver_connection, event_number, rows)
+            row = await call_commit(_driver(connection), event_number, rows)
         locked = began + row["lock_seconds"]
         commits.observe(began, locked, locked + row["held_seconds"], time.perf_counter())
         return Applied(row["first_cursor"], row["refused"] or ())
@@ -176,11 +174,23 @@ class PostgresDatabase:
         """Yield a connection for up to `seconds`, and translate the errors of its use."""
         if self._closed:
             raise store_closed()
+        connecting, deadline = asyncio.timeout(seconds), None
         try:
-            async with asyncio.timeout(seconds), engine.connect() as connection:
-                yield connection
+            async with connecting, engine.connect() as connection:
+                connecting.reschedule(None)
+                # A timeout that cancels would not end: the driver waits for the answer to that.
+                terminate = _driver(connection).terminate
+                deadline = asyncio.get_running_loop().call_later(seconds, terminate)
+                try:
+                    yield connection
+                except asyncio.CancelledError:
+                    terminate()
+                    raise
         except _ERRORS as error:
             raise self.faults.translate(error) from error
+        finally:
+            if deadline is not None:
+                deadline.cancel()
 
     def _note_writer(self, connection: Any, _record: object) -> None:
         self.writers_pid = connection.driver_connection.get_server_pid()
@@ -197,6 +207,7 @@ class PostgresDatabase:
             hide_parameters=True,
         )
         event.listen(engine.sync_engine, "checkout", _refuse_closed)
+        event.listen(engine.sync_engine, "close", _terminate)
         return engine
 
 
@@ -216,6 +227,16 @@ def _refuse_closed(connection: Any, _record: object, _proxy: object) -> None:
     """Make the pool replace a connection that PostgreSQL has closed."""
     if connection.driver_connection.is_closed():
         raise DisconnectionError
+
+
+def _terminate(connection: Any, _record: object) -> None:
+    """End a connection at once: to close it, the driver waits for the database, without limit."""
+    connection.driver_connection.terminate()
+
+
+def _driver(connection: AsyncConnection) -> Any:
+    """Return the asyncpg connection behind a connection."""
+    return cast("Any", connection.sync_connection).connection.driver_connection
 
 
 def _migrate(connection: AlchemyConnection) -> None:
