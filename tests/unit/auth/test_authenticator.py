@@ -85,7 +85,8 @@ async def test_the_first_token_creates_the_account_and_later_claims_update_it(st
 
 async def test_calls_share_one_principal_until_the_account_changes(store: Store):
     subject = authenticator(store)
-    first, second = [(await subject.authenticate(bearer())).account for _ in range(2)]
+    headers = bearer()
+    first, second = [(await subject.authenticate(headers)).account for _ in range(2)]
     assert first is second
     await store.accounts.ensure("ada", at=START, tier=Tier.ENTERPRISE)
     assert (await subject.authenticate(bearer())).account.tier is Tier.ENTERPRISE
