@@ -3,6 +3,10 @@
 -- match the contract, and HTTP headers instead of gRPC headers.
 -- Valid gRPC and gRPC-Web calls pass unchanged.
 
+-- For a short request, entering compiled code takes longer than it saves. bodies.lua, which reads the
+-- long bodies, is a program apart and stays compiled.
+jit.off()
+
 local callers = dofile(FOLDER .. "/callers.lua")
 local calls = dofile(FOLDER .. "/calls.lua")
 local check_body = dofile(FOLDER .. "/check_body.lua")
@@ -36,6 +40,10 @@ local PACKED = 1024
 
 -- The header that takes a watch ticket to the server. Only this filter sets it.
 local TICKET = "x-watch-ticket"
+
+-- The header of a request that has no long body to wait for. The filters `admission` and `bodies` skip
+-- it. Only this filter sets it.
+local NO_LONG_BODY = "x-no-long-body"
 
 -- The encodings that a call may use.
 local ENCODINGS = {identity = true, deflate = true, gzip = true}
@@ -228,7 +236,9 @@ local function check_request(handle, path)
   local headers = handle:headers()
   local method = headers:get(":method")
   check_content(handle, headers, method)
-  headers:remove("x-short-body")
+  if not WITH_BODY[method] then
+    headers:add(NO_LONG_BODY, "yes")
+  end
   local at = path:find("?", 1, true)
   if not at and not WITH_BODY[method] and method ~= "HEAD" then
     return
@@ -245,7 +255,7 @@ local function check_request(handle, path)
     check_query(handle, headers, call, query)
   end
   if is_short(handle, headers) then
-    headers:add("x-short-body", "yes") -- `admission` in envoy.yaml reads it
+    headers:add(NO_LONG_BODY, "yes")
     check_body(handle, headers, call.body, true)
   elseif headers:get("content-encoding") == "gzip" then
     note_unpacked_bytes(handle)
@@ -273,6 +283,7 @@ local function move_ticket(headers)
 end
 
 function envoy_on_request(handle)
+  handle:headers():remove(NO_LONG_BODY)
   move_ticket(handle:headers())
   local path = handle:headers():get(":path") or ""
   local masked = text.without_secrets(path)
@@ -306,6 +317,7 @@ function envoy_on_request(handle)
     handle:respond({[":status"] = "405", ["allow"] = allow}, "")
   elseif route:get("takes") == "gRPC" then
     check_call(handle, handle:headers())
+    handle:headers():add(NO_LONG_BODY, "yes")
   else
     check_request(handle, masked)
   end

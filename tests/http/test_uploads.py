@@ -78,7 +78,7 @@ def test_an_unauthenticated_short_body_is_refused_before_its_end_over_http_2(ser
     begun = http2.headers(1, 0, [
         (":method", "POST"), (":scheme", "http"), (":path", "/v1/circuits/run"),
         (":authority", "x"), ("content-type", "application/json"), ("content-length", "100"),
-        ("x-short-body", "yes"),
+        ("x-no-long-body", "yes"),
     ])  # fmt: skip
     with http2.RawConnection(server.endpoints.http.removeprefix("http://")) as connection:
         connection.send(begun)

@@ -342,7 +342,7 @@ PREFLIGHT = {"Origin": "https://page", "Access-Control-Request-Method": "GET"}
 def test_the_access_log_shows_no_key_or_token_in_any_place(tmp_path, secret):
     shown = secret[: 8 if secret == KEY else 3] + "..."
     with make_gate(tmp_path) as gate:
-        answer = httpx.get(f"{gate.url}/v1/jobs/x{secret}")
+        answer = httpx.get(f"{gate.url}/v1/jobs/x{secret}", headers={"X-Request-Id": secret})
         assert answer.status_code == 200
         assert gate.last("GetJob")[0].id == f"x{shown}"
         refused = httpx.get(
@@ -360,12 +360,14 @@ def test_the_access_log_shows_no_key_or_token_in_any_place(tmp_path, secret):
             channel.unary_unary(f"/thequantcloud.v1.JobService/{secret}")(b"")
         assert secret not in error.value.details()
     lines = (tmp_path / "access.log").read_text().splitlines()
-    logged = [(line["path"], line["user_agent"]) for line in map(json.loads, lines)]
+    requests = list(map(json.loads, lines))
+    logged = [(request["path"], request["user_agent"]) for request in requests]
     agent = f"python-httpx/{httpx.__version__}"
     hidden = "(holds a key or a token)"
     assert logged == [
         (f"/v1/jobs/x{shown}", agent), (f"/no/{shown}", hidden), (hidden, agent), (hidden, agent),
         (f"/thequantcloud.v1.JobService/{shown}", hidden),
     ]  # fmt: skip
+    assert [request["client_request_id"] for request in requests] == [hidden, *[None] * 4]
     for part in secret.removeprefix("qc_live_").split("."):
         assert part[8:] not in "".join(lines)
