@@ -1,9 +1,12 @@
 """Certificates in files of the operator: whether they can be used, and whether they changed."""
 
 import ssl
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from quantcloud.domain.value_object import value_object
+
+_SOON = timedelta(weeks=1)
 
 
 class CertificateError(ValueError):
@@ -33,6 +36,25 @@ class Certificates:
             names = ", ".join(str(file) for file in (self.cert, self.key, self.ca) if file)
             reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
             raise CertificateError(f"{names}: cannot be used for TLS: {reason}") from error
+
+    def expiry(self) -> str | None:
+        """Return when the certificate or one of its chain expires, if that is within a week.
+
+        The text names the file. Raises `OSError` and `ValueError` if it cannot be read.
+        """
+        if self.cert is None:
+            return None
+        # Only servers have this library, and only those with TLS need it.
+        from cryptography.x509 import load_pem_x509_certificates  # noqa: PLC0415
+
+        chain = load_pem_x509_certificates(self.cert.read_bytes())
+        end, now = min(each.not_valid_after_utc for each in chain), datetime.now(UTC)
+        if end - now > _SOON:
+            return None
+        how = "expired" if end < now else "expires"
+        return (
+            f"{self.cert}: the certificate, or one of its chain, {how} at {end:%Y-%m-%d %H:%M} UTC"
+        )
 
     def state(self) -> object:
         """Return a value that changes when a file is replaced or written."""

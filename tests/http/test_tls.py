@@ -7,6 +7,7 @@ import subprocess
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import grpc
@@ -198,6 +199,28 @@ def test_a_server_with_a_wrong_key_does_not_start(tmp_path: Path, ca: trustme.CA
         )  # fmt: skip
         assert done.returncode == 1
         assert one["cert"] in done.stderr.splitlines()[-1]
+
+
+def test_a_certificate_that_ended_is_named_to_the_operator(tmp_path: Path, ca: trustme.CA):
+    ended = datetime.now(UTC) - timedelta(days=2)
+    made = ca.issue_cert(*NAMES, not_before=ended - timedelta(days=9), not_after=ended)
+    cert, key = tmp_path / "ended.pem", tmp_path / "ended.key"
+    made.private_key_and_cert_chain_pem.write_to_path(cert)
+    made.private_key_pem.write_to_path(key)
+    files = {
+        f"QUANTCLOUD_{side}_{name}": str(path)
+        for side in ("TLS", "GRPC_TLS")
+        for name, path in (("CERT", cert), ("KEY", key))
+    }
+    with Server(tmp_path / "data", **files) as server:
+        lines = [each for each in server.log_path.read_text().splitlines() if "renew" in each]
+        assert len(lines) == 2
+        assert all(f"{cert}: the certificate, or one of its chain, expired" in x for x in lines)
+    done = subprocess.run(
+        quantcloud("config", "check"), capture_output=True, text=True, check=False, timeout=60,
+        env={**os.environ, **files, "QUANTCLOUD_DATA_DIR": str(tmp_path / "other")},
+    )  # fmt: skip
+    assert str(cert) in "".join((done.stdout + done.stderr).split("\n"))
 
 
 def test_clients_need_a_certificate_where_the_settings_say_so(folder: Path, tmp_path: Path):

@@ -53,6 +53,8 @@ class _Followed:
 
     def _read(self) -> grpc.ServerCertificateConfiguration:
         self._certificates.check()
+        if (expiry := self._certificates.expiry()) is not None:
+            log.warning("renew the certificate of the gRPC port", expiry=expiry)
         return grpc.ssl_server_certificate_configuration(
             [(self._key.read_bytes(), self._cert.read_bytes())],
             None if self._client_ca is None else self._client_ca.read_bytes(),

@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,7 +14,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from quantcloud.auth.jwt import Issuer
-from quantcloud.certificates import CertificateError
+from quantcloud.certificates import CertificateError, Certificates
 from quantcloud.environment import CONFIG_FILE
 from quantcloud.settings import Settings
 from quantcloud.settings.loading import variable
@@ -34,6 +35,10 @@ def advice(settings: Settings) -> Iterator[str]:
             f"{variable('proxy_secret')} the server counts all clients behind your Envoy as one; "
             "set the same secret for Envoy and for its servers"
         )
+    for name, certificates in _certificates(settings).items():
+        with suppress(OSError, ValueError):  # then it cannot be used at all
+            if (expiry := certificates.expiry()) is not None:
+                yield f"{variable(name)}: {expiry}; renew it"
     file = os.environ.get(CONFIG_FILE)
     secrets = [
         name
@@ -49,12 +54,7 @@ def advice(settings: Settings) -> Iterator[str]:
 
 def unusable(settings: Settings) -> Iterator[str]:
     """Yield a line for each setting with which a server would not start."""
-    given = {
-        "tls_cert": settings.tls,
-        "grpc_tls_cert": settings.grpc_tls,
-        "upstream_tls_ca": settings.upstream_tls,
-    }
-    for name, certificates in given.items():
+    for name, certificates in _certificates(settings).items():
         try:
             certificates.check()
         except CertificateError as error:
@@ -70,6 +70,14 @@ def unusable(settings: Settings) -> Iterator[str]:
             Issuer(secret=secret.get_secret_value(), audience=settings.jwt_audience)
         except ValueError as error:
             yield str(error)
+
+
+def _certificates(settings: Settings) -> Mapping[str, Certificates]:
+    return {
+        "tls_cert": settings.tls,
+        "grpc_tls_cert": settings.grpc_tls,
+        "upstream_tls_ca": settings.upstream_tls,
+    }
 
 
 async def unreachable(settings: Settings) -> list[str]:

@@ -134,6 +134,8 @@ class Secrets:
 
     def _write(self, name: str, tls: Certificates) -> None:
         tls.check()
+        if (expiry := tls.expiry()) is not None:
+            log.warning("renew the certificate of Envoy", side=name, expiry=expiry)
         if tls.cert is not None and tls.key is not None:
             pair = {"certificate_chain": _inline(tls.cert), "private_key": _inline(tls.key)}
             self._put(f"{name}-cert", {"tls_certificate": pair})
