@@ -13,8 +13,6 @@ from functools import partial
 from importlib import metadata
 from pathlib import Path
 
-import grpc
-
 from quantcloud import DISTRIBUTION
 from quantcloud.aio import offload
 from quantcloud.api.access import AccessControl
@@ -45,7 +43,7 @@ from quantcloud.services.health import Health
 from quantcloud.services.jobs import JobUseCases
 from quantcloud.services.model_keeper import ModelKeeper, calibrate_command
 from quantcloud.services.platform import PlatformUseCases
-from quantcloud.services.queues import Waits
+from quantcloud.services.queues import Waits, measure_queues
 from quantcloud.services.saved_circuits import SavedCircuitUseCases
 from quantcloud.settings import Settings
 from quantcloud.storage import Store, lock_data_dir
@@ -170,7 +168,7 @@ class Application:
         grpc_port = await server.start(
             settings.grpc_host,
             settings.grpc_port,
-            credentials=_grpc_credentials(settings),
+            credentials=server_credentials(settings.grpc_tls),
             socket=inside,
         )
         # In case the drain, which also stops it, is never reached.
@@ -218,7 +216,7 @@ class Application:
         health.subscribe(metrics.READY.set)
         lag = asyncio.create_task(measure_forever(), name="event loop lag")
         parts.callback(lag.cancel)
-        admin = AdminListener(health.parts, refresh=lambda: _read_queues(store, self._clock))
+        admin = AdminListener(health.parts, refresh=lambda: measure_queues(store, self._clock))
         admin.start(settings.admin_host, settings.admin_port, _ADMIN_PORT)
         parts.push_async_callback(admin.stop)
         return admin.url
@@ -329,28 +327,6 @@ def _days(number: float | None) -> timedelta | None:
 def http_url(settings: Settings, port: int) -> str:
     """Return the URL at which Envoy serves."""
     return f"{settings.http_scheme}://{bracketed(settings.http_host)}:{port}"
-
-
-def _grpc_credentials(settings: Settings) -> grpc.ServerCredentials | None:
-    """Return what the gRPC port shows to clients, or None without TLS. Raises `ValueError`."""
-    if settings.grpc_tls_cert is None or settings.grpc_tls_key is None:
-        return None
-    return server_credentials(
-        settings.grpc_tls_cert, settings.grpc_tls_key, settings.grpc_tls_client_ca
-    )
-
-
-async def _read_queues(store: Store, clock: Callable[[], datetime]) -> None:
-    """Set the metrics of the queues, which all servers share, from the database."""
-    depths = await store.jobs.queue_depths()
-    oldest = await store.jobs.queued_since()
-    now = clock()
-    for gauge in (metrics.QUEUE_DEPTH, metrics.QUEUE_OLDEST_SECONDS):
-        gauge.clear()
-    for backend, depth in depths.items():
-        metrics.QUEUE_DEPTH.labels(backend).set(depth)
-    for backend, since in oldest.items():
-        metrics.QUEUE_OLDEST_SECONDS.labels(backend).set((now - since).total_seconds())
 
 
 def _damage(scheduler: Scheduler) -> Damaged | None:

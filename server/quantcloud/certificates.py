@@ -40,14 +40,17 @@ class Certificates:
     def expiry(self) -> str | None:
         """Return when the certificate or one of its chain expires, if that is within a week.
 
-        The text names the file. Raises `OSError` and `ValueError` if it cannot be read.
+        The text names the file. Raises `OSError` if it cannot be read.
         """
         if self.cert is None:
             return None
         # Only servers have this library, and only those with TLS need it.
         from cryptography.x509 import load_pem_x509_certificates  # noqa: PLC0415
 
-        chain = load_pem_x509_certificates(self.cert.read_bytes())
+        try:
+            chain = load_pem_x509_certificates(self.cert.read_bytes())
+        except ValueError:
+            return None  # this library is stricter than OpenSSL, which decides what can be used
         end, now = min(each.not_valid_after_utc for each in chain), datetime.now(UTC)
         if end - now > _SOON:
             return None

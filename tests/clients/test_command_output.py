@@ -171,8 +171,25 @@ def test_doctor_says_what_is_wrong(settings, server: Server):
     }  # fmt: skip
     said = run({**settings, "QUANTCLOUD_TOKEN": "x.y.z"}, "doctor", code=1)
     assert said == "quantcloud: wrong: token\n"
+    for table in (found, json.loads(run(settings, "doctor", "--json"))):
+        assert all(each["advice"][:1].islower() for each in table if each["advice"])
+    # What follows from the server's silence is not said again.
     said = run(settings, "doctor", "--server", "127.0.0.1:1", code=1)
-    assert "wrong: server" in said
+    assert said == "quantcloud: wrong: server\n"
+
+
+def test_tls_to_a_port_without_it_is_one_line(settings, server: Server):
+    said = run(settings, "jobs", "--server", f"https://{server.endpoints.grpc}", code=4)
+    assert said.endswith(": it does not use TLS; name it as HOST:PORT\n")
+    assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize("what", ["jobs", "circuits", "keys"])
+def test_an_empty_list_has_no_headings(settings, server: Server, what: str):
+    newcomer = {**settings, "QUANTCLOUD_TOKEN": server.token()}
+    command = [what] if what == "jobs" else [what, "list"]
+    assert run(newcomer, *command) == ""
+    assert json.loads(run(newcomer, *command, "--json")) == []
 
 
 def test_the_rate_limit_is_waited_out_and_said(settings):

@@ -10,26 +10,27 @@ from quantcloud.certificates import CertificateError, Certificates
 log = structlog.stdlib.get_logger(__name__)
 
 
-def server_credentials(cert: Path, key: Path, client_ca: Path | None) -> grpc.ServerCredentials:
-    """Return credentials from files in PEM. With `client_ca`, clients must show a certificate.
+def server_credentials(certificates: Certificates) -> grpc.ServerCredentials | None:
+    """Return credentials, or None without TLS. With a CA, clients must show a certificate.
 
     Raises `CertificateError` if a file cannot be used.
     """
-    followed = _Followed(cert, key, client_ca)
+    if certificates.cert is None or certificates.key is None:
+        return None
+    followed = _Followed(certificates, certificates.cert, certificates.key)
     return grpc.dynamic_ssl_server_credentials(
         followed.configuration,
         followed.fetch,
-        require_client_authentication=client_ca is not None,
+        require_client_authentication=certificates.ca is not None,
     )
 
 
 class _Followed:
     """gRPC's configuration of a certificate, which follows the files."""
 
-    def __init__(self, cert: Path, key: Path, client_ca: Path | None) -> None:
-        self._cert, self._key, self._client_ca = cert, key, client_ca
-        self._certificates = Certificates(cert, key, client_ca)
-        self._seen = self._certificates.state()
+    def __init__(self, certificates: Certificates, cert: Path, key: Path) -> None:
+        self._certificates, self._cert, self._key = certificates, cert, key
+        self._seen = certificates.state()
         # The last failure, which is logged once.
         self._failed = ""
         self.configuration = self._read()
@@ -57,5 +58,5 @@ class _Followed:
             log.warning("renew the certificate of the gRPC port", expiry=expiry)
         return grpc.ssl_server_certificate_configuration(
             [(self._key.read_bytes(), self._cert.read_bytes())],
-            None if self._client_ca is None else self._client_ca.read_bytes(),
+            None if self._certificates.ca is None else self._certificates.ca.read_bytes(),
         )

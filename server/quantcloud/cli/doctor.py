@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from quantcloud import DISTRIBUTION
 from quantcloud.cli.failure import REFUSED, Failure
-from quantcloud.cli.session import Session, one_line
+from quantcloud.cli.session import Session, advice, one_line
 from quantcloud.cli.tables import table
 from quantcloud.client import Client, QuantCloudError, Unavailable
 from thequantcloud.v1 import account_pb2, backend_pb2
@@ -29,11 +29,14 @@ _COLORS = {"good": "green", "note": "yellow", "bad": "red"}
 def doctor(session: Session, http: str | None) -> None:
     """Print each finding. Raises `Failure` if something is wrong."""
     session.retry_seconds = 0
-    found = [*_service(session.client), *_envoy(session.client, http), *_token(session.client)]
+    service = [*_service(session.client)]
+    # A server that does not answer knows no token.
+    token = _token(session.client) if service[0][0] != "bad" else ()
+    found = [*service, *_envoy(session.client, http), *token]
     shown = table("", "check", "found", "what to do")
-    for state, check, text, advice in found:
+    for state, check, text, remedy in found:
         color = _COLORS[state]
-        shown.add_row(f"[{color}]{state}[/{color}]", check, escape(text), escape(advice))
+        shown.add_row(f"[{color}]{state}[/{color}]", check, escape(text), escape(remedy))
     names = ("state", "check", "found", "advice")
     session.answer([dict(zip(names, each, strict=True)) for each in found], shown)
     if bad := [check for state, check, _, _ in found if state == "bad"]:
@@ -47,15 +50,15 @@ def _service(client: Client) -> Iterator[_Finding]:
         health = client.health()
     except Unavailable as error:
         if not error.reason:
-            yield "bad", "server", one_line(error), error.hint
+            yield "bad", "server", one_line(error), advice(error)
             return
         yield "good", "server", f"{address} answers", ""
         kind = "database" if error.reason in _STORE else "workers"
         check = "server" if error.reason == "SERVER_DRAINING" else kind
-        yield "bad", check, one_line(error), error.hint or "see the log of the server"
+        yield "bad", check, one_line(error), advice(error) or "see the log of the server"
         return
     except QuantCloudError as error:
-        yield "bad", "server", one_line(error), error.hint
+        yield "bad", "server", one_line(error), advice(error)
         return
     ours = metadata.version(DISTRIBUTION)
     same = health.version == ours
@@ -96,8 +99,9 @@ def _envoy(client: Client, http: str | None) -> Iterator[_Finding]:
         yield "bad", "Envoy", f"{url} is {error.code} {error.reason}", "see the log of the server"
     except OSError as error:
         reason = getattr(error, "reason", error)
-        advice = "name its address with --http, if REST is served"
-        yield "note" if http is None else "bad", "Envoy", f"no answer at {given}: {reason}", advice
+        text = f"no answer at {given}: {getattr(reason, 'strerror', None) or reason}"
+        remedy = "name its address with --http, if REST is served"
+        yield "note" if http is None else "bad", "Envoy", text, remedy
 
 
 def _token(client: Client) -> Iterator[_Finding]:
@@ -105,12 +109,12 @@ def _token(client: Client) -> Iterator[_Finding]:
     try:
         tier = account_pb2.Tier.Name.Name(client.usage().tier)
     except QuantCloudError as error:
-        yield "bad", "token", one_line(error), error.hint
+        yield "bad", "token", one_line(error), advice(error)
         return
     left = _seconds_left(client.connection.token)
     if left is not None and left < _SOON_SECONDS:
-        advice = "sign in again, or save an API key with `quantcloud login --key NAME`"
-        yield "note", "token", f"accepted, {tier} tier, expires in {left / 60:.0f} min", advice
+        remedy = "sign in again, or save an API key with `quantcloud login --key NAME`"
+        yield "note", "token", f"accepted, {tier} tier, expires in {left / 60:.0f} min", remedy
     else:
         yield "good", "token", f"accepted, {tier} tier", ""
 

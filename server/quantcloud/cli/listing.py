@@ -1,5 +1,7 @@
 """What the commands that list and show print."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from rich.live import Live
@@ -27,12 +29,12 @@ def jobs(session: Session, limit: int, **filters: Any) -> None:
             each.id,
             each.status,
             each.backend or "",
-            str(each.shots),
+            str(each.shots or ""),
             f"{each.submitted_at.astimezone():%Y-%m-%d %H:%M}",
             escape(each.name or ""),
             escape(", ".join(each.tags)),
         )
-    session.answer([each.to_dict() for each in found], shown)
+    _answer(session, "jobs", [each.to_dict() for each in found], shown)
 
 
 def job(session: Session, job_id: str) -> None:
@@ -46,18 +48,22 @@ def job(session: Session, job_id: str) -> None:
         "backend": found.backend,
         "method": routing.get("method"),
         "why": escape(routing.get("reason", "")),
-        "shots": found.shots,
+        "shots": found.shots or None,
         "seed": found.message.options.seed,
         "name": escape(found.name or ""),
         "tags": escape(", ".join(found.tags)),
         "batch": found.batch_id,
-        "submitted": found.submitted_at.astimezone(),
+        "submitted": _moment(found.submitted_at),
         "waits for": waits_for(found),
-        "starts about": found.estimated_start_at and found.estimated_start_at.astimezone(),
-        "started": found.started_at and found.started_at.astimezone(),
-        "ended": found.completed_at and found.completed_at.astimezone(),
+        "starts about": _moment(found.estimated_start_at),
+        "started": _moment(found.started_at),
+        "ended": _moment(found.completed_at),
     }
     session.answer(found.to_dict(), details(rows))
+
+
+def _moment(at: datetime | None) -> str | None:
+    return at and at.astimezone().isoformat(sep=" ", timespec="milliseconds")
 
 
 def watch_all(session: Session) -> None:
@@ -116,7 +122,7 @@ def circuits(session: Session, limit: int) -> None:
         qubits = str(each.num_qubits) if each.HasField("num_qubits") else ""
         changed = each.updated_at.ToDatetime()
         shown.add_row(each.id, escape(each.name), qubits, f"{changed:%Y-%m-%d %H:%M} UTC")
-    session.answer(found, shown)
+    _answer(session, "saved circuits", found, shown)
 
 
 def keys(session: Session) -> None:
@@ -132,7 +138,7 @@ def keys(session: Session) -> None:
             f"{each.created_at.ToDatetime():%Y-%m-%d}",
             f"{used:%Y-%m-%d %H:%M} UTC" if used else "never",
         )
-    session.answer(found, shown)
+    _answer(session, "API keys", found, shown)
 
 
 def usage(session: Session) -> None:
@@ -155,6 +161,13 @@ def usage(session: Session) -> None:
     most += f"{limits.max_concurrent_jobs} running jobs, {limits.api_keys_limit} API keys"
     tier = account_pb2.Tier.Name.Name(found.tier)
     session.answer(found, f"{tier} tier: at most {most}\n", shown)
+
+
+def _answer(session: Session, what: str, found: Sequence[Any], shown: Table) -> None:
+    """Print a list; say it if it is empty."""
+    session.answer(found, shown if found else None)
+    if not found:
+        session.say(f"no {what}")
 
 
 def _given(month: account_pb2.MonthlyUsage, name: str) -> float | None:

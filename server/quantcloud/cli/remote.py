@@ -1,6 +1,7 @@
 """How the commands for a server are declared: what all of them take, and how they end."""
 
 import inspect
+import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,8 @@ def command(
             shared = {each: given.pop(each) for each, _, _ in _COMMON}
             if fields:
                 given["fields"] = {each: given.pop(each) for each, _, _ in fields}
+            # gRPC's own log would add to the line that says what failed.
+            os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
             with loading():
                 from quantcloud.cli.session import Session  # noqa: PLC0415  # see `launch`
 

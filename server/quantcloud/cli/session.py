@@ -90,9 +90,14 @@ class Session:
 
 def failed(error: QuantCloudError) -> Failure:
     """Return the line and the exit code for an error."""
-    hint = f"; {error.hint[0].lower()}{error.hint[1:].rstrip('.')}" if error.hint else ""
+    hint = f"; {advice(error)}" if error.hint else ""
     code = next((code for kind, code in _CODES if isinstance(error, kind)), failure.REFUSED)
     return Failure(f"{one_line(error)}{hint}", code)
+
+
+def advice(error: QuantCloudError) -> str:
+    """Return what to do about an error, as part of a line."""
+    return error.hint[:1].lower() + error.hint[1:].rstrip(".")
 
 
 def one_line(error: Exception) -> str:

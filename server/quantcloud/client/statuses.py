@@ -20,8 +20,8 @@ _VALUE_PATH = [4, 0, 4, 0, 2]
 # What comes before the cause in gRPC's text about a connection.
 _PLACE = re.compile(r".*last error: \w+: (?:ipv[46]:\S+: )?(?:Failed to connect to remote host: )?")
 
-# The message of a wrong value says what is right, that of a limit how long to wait.
-_SAYS_REMEDY = ("INVALID_ARGUMENT", "RATE_LIMITED")
+# The message of a wrong value says what is right, that of a limit what is allowed and when.
+_SAYS_REMEDY = ("INVALID_ARGUMENT", "QUOTA_EXCEEDED", "RATE_LIMITED")
 
 _Code = grpc.StatusCode
 _KINDS: Mapping[_Code, type[errors.QuantCloudError]] = {
@@ -114,6 +114,9 @@ def unreachable(error: grpc.RpcError, address: str) -> errors.Unavailable:
     cause = _PLACE.sub("", text.removesuffix(": OK"))
     if "CERTIFICATE_VERIFY_FAILED" in text:
         hint = "name the certificate of its authority with `ca_file` or QUANTCLOUD_CA_FILE"
+    elif "WRONG_VERSION_NUMBER" in text:
+        cause = "it does not use TLS"
+        hint = "name it as HOST:PORT"
     elif cause == "Socket closed":
         hint = "if the server uses TLS, name it as https://HOST:PORT"
     else:

@@ -16,6 +16,7 @@ from quantcloud.engine.base import WorkerEngine
 from quantcloud.routing.explanation import predicted_memory
 from quantcloud.scheduling.scheduler import Scheduler
 from quantcloud.storage import Store
+from quantcloud.telemetry import metrics
 
 T = TypeVar("T")
 
@@ -111,3 +112,16 @@ class Waits:
         found = await offload.run(offload.UNKNOWN, starts, outlook, slots, concurrency)
         at = {job_id: now + timedelta(seconds=after) for job_id, after in found.items()}
         return _Outlook(at, full_accounts(outlook, concurrency))
+
+
+async def measure_queues(store: Store, clock: Callable[[], datetime]) -> None:
+    """Set the metrics of the queues, which all servers share, from the database."""
+    depths = await store.jobs.queue_depths()
+    oldest = await store.jobs.queued_since()
+    now = clock()
+    for gauge in (metrics.QUEUE_DEPTH, metrics.QUEUE_OLDEST_SECONDS):
+        gauge.clear()
+    for backend, depth in depths.items():
+        metrics.QUEUE_DEPTH.labels(backend).set(depth)
+    for backend, since in oldest.items():
+        metrics.QUEUE_OLDEST_SECONDS.labels(backend).set((now - since).total_seconds())

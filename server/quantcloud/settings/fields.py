@@ -1,6 +1,5 @@
 """The settings, from `QUANTCLOUD_...` environment variables, a file, or the command line."""
 
-import ipaddress
 import os
 import re
 from collections.abc import Mapping
@@ -8,7 +7,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    AfterValidator,
     BeforeValidator,
     Field,
     SecretStr,
@@ -28,25 +26,10 @@ from quantcloud.environment import CONFIG_FILE, PREFIX
 from quantcloud.settings.contradictions import contradictions
 from quantcloud.settings.tiers import DEFAULT_TIERS, from_json, with_defaults
 from quantcloud.settings.units import Bytes, Days, Kib, Seconds
+from quantcloud.settings.values import Count, Host, Period, Port, Weight
 
 _URL = re.compile(r"https?://[^\s/?#@]+/?")
 _HOST_AND_PORT = re.compile(r"([\w.-]+|\[[\da-fA-F:.]+\]):\d{1,5}")
-
-
-def _ip_address(given: str) -> str:
-    try:
-        ipaddress.ip_address(given)
-    except ValueError as error:
-        raise ValueError(f"{given!r} is no IP address, such as 127.0.0.1 or 0.0.0.0") from error
-    return given
-
-
-Host = Annotated[str, AfterValidator(_ip_address)]
-Port = Annotated[int, Field(ge=0, le=65535)]
-Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1)]
-Period = Annotated[Seconds, Field(gt=0)]
-
 
 SECTIONS = {
     "data_dir": "Where it serves",

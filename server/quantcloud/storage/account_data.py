@@ -150,7 +150,7 @@ class AccountData:
             values = {"key_id": key_id, "key_digest": digest, "at": at}
             row = tx.write(_REVOKE, values).one_or_none()
             if row is None:
-                raise NotFound("api key", key_id)
+                raise NotFound("API key", key_id)
             return RevokedKey(row.id, row.account_id, row.name)
 
         return await self._writer.run(unit)

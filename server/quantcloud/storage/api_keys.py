@@ -81,12 +81,12 @@ class ApiKeys:
 
     async def revoke(self, account_id: str, key_id: str, at: datetime) -> None:
         """Revoke a key. Raises `NotFound`, also if it is revoked or belongs to another account."""
-        identifier("api key", key_id)
+        identifier("API key", key_id)
 
         def unit(tx: Transaction) -> None:
             values = {"of_account": account_id, "key_id": key_id, "at": at}
             if tx.write(_REVOKE, values).rowcount == 0:
-                raise NotFound("api key", key_id)
+                raise NotFound("API key", key_id)
 
         await self._writer.run(unit)
 

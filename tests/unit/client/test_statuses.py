@@ -13,6 +13,7 @@ from quantcloud.client.statuses import from_status
         ("STORE_UNAVAILABLE", "it does not answer; try again", "Resume a watch at its last event."),
         ("STORE_GONE", "the file was removed", "Try again. Another server may answer."),
         ("RATE_LIMITED", "the limit is 30 a minute; try again in 9 s", ""),
+        ("QUOTA_EXCEEDED", "shots: 11 requested, the tier allows 10", ""),
         ("INVALID_ARGUMENT", "shots: must be 1 or more", ""),
         ("JOB_NOT_FOUND", "job 'x' not found", "List your jobs to find its id."),
         ("A_NEWER_REASON", "something else", ""),

@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, text
 
 from quantcloud.domain.errors import Damaged, Unavailable
 from quantcloud.storage import DataDirLockedError, Store, StoreError, lock_data_dir
@@ -108,7 +108,7 @@ async def test_every_connection_has_the_required_settings(path):
 
     def pragmas(connection) -> dict[str, object]:
         names = ("journal_mode", "synchronous", "foreign_keys")
-        return {n: connection.exec_driver_sql(f"PRAGMA {n}").scalar_one() for n in names}
+        return {n: connection.execute(text(f"PRAGMA {n}")).scalar_one() for n in names}
 
     full = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
     assert await store._database.read(pragmas) == full
@@ -119,7 +119,7 @@ async def test_every_connection_has_the_required_settings(path):
 async def test_readers_cannot_write(path):
     store = await Store.open(path)
     with pytest.raises(Unavailable):
-        await store._database.read(lambda c: c.exec_driver_sql("DELETE FROM jobs"))
+        await store._database.read(lambda c: c.execute(text("DELETE FROM jobs")))
     await store.close()
 
 

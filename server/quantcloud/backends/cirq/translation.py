@@ -14,12 +14,17 @@ from quantcloud.backends.cirq.noise import confusion, misreading, noise_after
 from quantcloud.backends.simulation.programs import Program
 from quantcloud.backends.simulation.sweep.groups import paulis
 from quantcloud.backends.simulation.unitaries import matrix
+from quantcloud.circuits.gates import CONTROLLED_GATES
 from quantcloud.circuits.ir import Condition, Operation
 from quantcloud.domain.execution import Noise
 from quantcloud.domain.sweep import Observable
 
-# The number of controls of gates on three or more qubits; the controls come first.
-_CONTROLS = {"ccx": 2, "ccz": 2, "cswap": 1, "c3x": 3, "c3sqrtx": 3, "c4x": 4}
+# How many of its first qubits control a gate on three or more qubits.
+_CONTROLS = {
+    name: controls
+    for name, (controls, inner) in CONTROLLED_GATES.items()
+    if controls > 1 or inner == "swap"
+}
 
 
 def translated(program: Program, noise: Noise | None, *, measured: bool = True) -> cirq.Circuit:

@@ -2,13 +2,10 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from quantcloud.engine.pool import messages
 from quantcloud.engine.pool.messages import Frame
-
-if TYPE_CHECKING:
-    from quantcloud.engine.pool.worker_process import WorkerProcess
 
 # An idle worker may have ended before it starts a request. Then another worker takes it.
 _TRIES = 3
@@ -37,6 +34,20 @@ class TimeLimitReached(Exception):
 
 class NotPrepared(Exception):
     """The worker did not prepare the backend within `START_LIMIT` seconds."""
+
+
+class Holder(Protocol):
+    """The worker that a call was sent to."""
+
+    answered: int
+
+    def kill(self) -> None:
+        """Kill the worker at once."""
+        ...
+
+    def give_up(self, call: "Call") -> None:
+        """End the run of `call`. If it still waits, ignore its answer."""
+        ...
 
 
 class Call:
@@ -80,10 +91,14 @@ class Call:
         # The time of creation, by the event loop's clock.
         self.made = loop.time()
         self.began: float | None = None
-        # The worker that it was sent to.
-        self.holder: WorkerProcess | None = None
+        self.holder: Holder | None = None
         self._on_start = on_start
         self._tries = 0
+
+    @property
+    def seconds(self) -> float:
+        """How long the run will take. An unknown duration counts as longer than all."""
+        return 1e9 if self.expected is None else self.expected
 
     def give_up(self) -> None:
         """Stop waiting for the answer: end the run, and its worker with it."""

@@ -3,16 +3,29 @@
 import asyncio
 import math
 import socket
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from quantcloud.engine.pool import messages
 from quantcloud.engine.pool.messages import Frame, MalformedAnswer
 from quantcloud.engine.pool.start_tokens import StartTokens
 
-if TYPE_CHECKING:
-    from quantcloud.engine.pool.worker_process import WorkerProcess
-
 _CHUNK = 256 << 10
+
+
+class Receiver(Protocol):
+    """What a connection reports to."""
+
+    def received(self, frame: Frame) -> None:
+        """Handle a frame. Raises `MalformedAnswer` if the worker must not send it now."""
+        ...
+
+    def read(self, error: MalformedAnswer | None) -> None:
+        """Note that all frames of one read were handled, up to an invalid one if `error` is set."""
+        ...
+
+    def hung_up(self) -> None:
+        """Note that the process has closed its socket; all of its frames were handled."""
+        ...
 
 
 class Connection:
@@ -23,7 +36,7 @@ class Connection:
     """
 
     def __init__(
-        self, worker: socket.socket, start_tokens: StartTokens, receiver: "WorkerProcess"
+        self, worker: socket.socket, start_tokens: StartTokens, receiver: Receiver
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._socket = worker

@@ -69,6 +69,7 @@ _ANALYSIS_BYTES, _CHARACTER_BYTES = 4096, 12
 
 # Stands for the counts of a sweep, whose results are points.
 _IN_POINTS = "points"
+_METADATA = "the result's metadata"
 
 # Large answers are decoded in another thread, this many characters or numbers at a time, because
 # no other thread runs during one step.
@@ -193,7 +194,7 @@ def encode_outcome(outcome: Outcome) -> bytes:
     counts, state, memory = outcome.counts, outcome.statevector, outcome.memory
     about = [float(outcome.execution_time_ms), dict(outcome.metadata)]
     if outcome.points is not None:
-        return _pack([*about, _IN_POINTS], outcome.points.to_bytes())
+        return _pack([*about, _IN_POINTS], outcome.points.to_bytes(), called=_METADATA)
     # One empty bitstring and no bitstring join to the same text.
     shots = None if memory is None else len(memory)
     return _pack(
@@ -203,6 +204,7 @@ def encode_outcome(outcome: Outcome) -> bytes:
         array("d", state.real if state else ()).tobytes(),
         array("d", state.imag if state else ()).tobytes(),
         "\n".join(memory or ()).encode("ascii"),
+        called=_METADATA,
     )
 
 
@@ -239,11 +241,16 @@ def _outcome(payload: bytes) -> Outcome:
     )
 
 
-def _pack(head: object, *sections: bytes, longest: int = MAX_JSON) -> bytes:
-    """Encode a value of JSON, and sections of any bytes. Raises `ValueError` and `TypeError`."""
+def _pack(
+    head: object, *sections: bytes, longest: int = MAX_JSON, called: str = "the message"
+) -> bytes:
+    """Encode a value of JSON, and sections of any bytes. Raises `ValueError` and `TypeError`.
+
+    `called` is the name of the value in the error that says it is too long.
+    """
     text = _write_json([head, *map(len, sections)]).encode()
     if len(text) > longest:
-        raise ValueError(f"the result's metadata is longer than {longest >> 10} KiB as JSON")
+        raise ValueError(f"{called} is longer than {longest >> 10} KiB as JSON")
     return b"".join((_LENGTH.pack(len(text)), text, *sections))
 
 

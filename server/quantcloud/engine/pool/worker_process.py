@@ -140,7 +140,7 @@ class WorkerProcess:
         call.holder = self
         was_idle = not self._calls
         self._calls.append(call)
-        self._expected += _seconds(call)
+        self._expected += call.seconds
         if call.extra_memory and not self.ready:
             # It has no limits yet that could be raised.
             self._unsent = call
@@ -217,7 +217,7 @@ class WorkerProcess:
         call = self._calls.popleft()
         if call is not None:
             self.answered += 1
-            self._expected -= _seconds(call)
+            self._expected -= call.seconds
             self._end_grant()
             if not call.answer.done():
                 call.answer.set_result(frame)
@@ -345,8 +345,3 @@ class WorkerProcess:
         if calls and self.owner is not None:
             self.owner.returned(calls)
         self._loop.call_soon(self._notify)
-
-
-def _seconds(call: Call) -> float:
-    """Return the expected seconds of a call. An unknown duration counts as longer than all."""
-    return 1e9 if call.expected is None else call.expected

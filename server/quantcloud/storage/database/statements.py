@@ -151,16 +151,6 @@ class PreparedConnection:
         except sqlite3.Error as error:
             raise _as_raised_by_sqlalchemy(error, prepared.sql) from error
 
-    def exec_driver_sql(self, sql: str) -> PreparedRows:
-        """Run `sql` unchanged."""
-        try:
-            cursor = self._cursor.execute(sql)
-            found = cursor.fetchall()
-        except sqlite3.Error as error:
-            raise _as_raised_by_sqlalchemy(error, sql) from error
-        make = _row_type([name for name, *_ in cursor.description or ()])
-        return PreparedRows(map(make, found), cursor.rowcount)
-
     @contextmanager
     def begin(self) -> Generator[None]:
         """Begin a transaction; commit it at the end of the block, or undo it on an error."""

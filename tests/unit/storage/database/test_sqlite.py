@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 
 import pytest
+from sqlalchemy import text
 
 from quantcloud.domain.errors import Unavailable
 from quantcloud.domain.job import JobStatus
@@ -19,16 +20,16 @@ async def test_a_full_disk_fails_writes_whole_until_there_is_space(path):
 
     def limit(connection, pages: int) -> None:
         with connection.begin():
-            connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
+            connection.execute(text(f"PRAGMA max_page_count={pages}"))
 
-    (pages,) = await store._database.read(lambda c: c.exec_driver_sql("PRAGMA page_count").one())
+    (pages,) = await store._database.read(lambda c: c.execute(text("PRAGMA page_count")).one())
     await store._database.write(lambda c: limit(c, pages + 2))
     # Hardly compressible, and small enough to be packed on the event loop.
-    text = "".join(new_job().id for _ in range(1600))
+    long = "".join(new_job().id for _ in range(1600))
     big, small = new_job(), new_job()
     outcomes = await asyncio.gather(
         store.jobs.advance(kept.id, [to(JobStatus.ANALYZING)]),
-        create(store, big, text, ANALYSIS, max_waiting=None),
+        create(store, big, long, ANALYSIS, max_waiting=None),
         create(store, small, QASM, ANALYSIS, max_waiting=None),
         return_exceptions=True,
     )
@@ -37,7 +38,7 @@ async def test_a_full_disk_fails_writes_whole_until_there_is_space(path):
     assert (await store.jobs.list("alice", limit=9, offset=0)).total == 1
     assert len(await logged(store, "alice")) == 1
     await store._database.write(lambda c: limit(c, 100_000))
-    await create(store, big, text, ANALYSIS, max_waiting=None)
+    await create(store, big, long, ANALYSIS, max_waiting=None)
     assert (await store.usage.month("alice", T0)).total_jobs == 2
     await store.close()
 

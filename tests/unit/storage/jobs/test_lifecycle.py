@@ -19,6 +19,7 @@ from hypothesis.stateful import (
     multiple,
     rule,
 )
+from sqlalchemy import text
 
 from quantcloud.domain.account import Tier
 from quantcloud.domain.errors import FailedPrecondition
@@ -326,7 +327,7 @@ class Lifecycle(RuleBasedStateMachine):
 
     def read(self, statement: str) -> list[tuple]:
         def work(connection):
-            return [tuple(row) for row in connection.exec_driver_sql(statement)]
+            return [tuple(row) for row in connection.execute(text(statement))]
 
         return self.call(self.store._database.read(work))
 
