@@ -10,7 +10,7 @@ from sqlalchemy import event
 from quantcloud.domain.account import MonthlyLimits, MonthlyUsage, Tier
 from quantcloud.domain.errors import AlreadyExists, QuotaExceeded
 from quantcloud.domain.job import Change, InvalidTransitionError, JobStatus, StaleLeaseError
-from quantcloud.storage import ClaimedJobs, IdempotencyKey, NewJob, Room, Store
+from quantcloud.storage import IdempotencyKey, NewJob, Room, Store
 from quantcloud.storage.unit_of_work.transaction import WAITING
 from unit.storage.builders import (
     ANALYSIS,
@@ -132,23 +132,18 @@ async def test_drafts_go_before_a_claim_of_stored_jobs(store):
     claim = await start(store)
     known = replace(claim.record, job=await store.jobs.get("alice", first.id))
     calls = _Calls(store)
+    packed = await store.jobs.pack(result_of(first))
+    done = [to(JobStatus.COMPLETED)]
+    # These calls submit at once, so they are one batch.
     _, claimed, created = await asyncio.gather(
-        complete(
-            store, first.id, claim.lease, result_of(first), [to(JobStatus.COMPLETED)], known=known
-        ),
-        _claim_next(store),
-        _submit(store, _completed()),
+        store.jobs.end(first.id, claim.lease, done, result=packed, known=known),
+        store.jobs.claim("s", Room(1), T0, concurrency=dict.fromkeys(Tier, 1)),
+        store.jobs.create_all([_completed()], max_waiting=9),
     )
     assert [each.job.id for each in claimed] == [second.id]
     assert created[0][-1].job.status is JobStatus.COMPLETED
     # The claim alone reads. It sees the end, or the account would have no place.
     assert (calls.transactions, calls.drafts) == (1, 1)
-
-
-async def _claim_next(store: Store) -> ClaimedJobs:
-    # After `complete` has packed its result.
-    await asyncio.sleep(0)
-    return await store.jobs.claim("s", Room(1), T0, concurrency=dict.fromkeys(Tier, 1))
 
 
 async def test_a_lost_lease_is_refused_and_delays_nobody(store):
