@@ -113,7 +113,9 @@ class StartRecord:
     async def _write_change(self, change: Change) -> None:
         job, lease = self.record.job, self._lease
         try:
-            events = await retrying(lambda: self._store.jobs.advance(job.id, [change], lease=lease))
+            events = await retrying(
+                lambda: self._store.jobs.advance(job.id, [change], lease=lease, known=self.record)
+            )
             self.record = replace(self.record, job=events[-1].job)
         except InvalidTransitionError as error:
             # An earlier try succeeded, and only its answer was lost.

@@ -122,16 +122,24 @@ class Jobs(JobReads):
         return self._damage[0]
 
     async def advance(
-        self, job_id: str, changes: Sequence[Change], *, lease: Lease | None = None
+        self,
+        job_id: str,
+        changes: Sequence[Change],
+        *,
+        lease: Lease | None = None,
+        known: JobRecord | None = None,
     ) -> list[JobEvent]:
         """Apply `changes` to a job, all or none.
 
-        `lease` must be the job's lease, or None if the job has none. Raises `ValueError` for a
-        change to dispatched (see `claim`), and for the end of a run (see `complete` and `end`).
+        `lease` must be the job's lease, or None if the job has none. If the job still equals
+        `known`, it is not read again. Raises `ValueError` for a change to dispatched (see `claim`),
+        and for the end of a run (see `complete` and `end`).
         """
         steps = tuple(changes)
         return await self._writer.submit(
-            lambda tx: job_writes.advance(tx, job_id, steps, lease), cost=Work.STORE_JOB.cost(1)
+            lambda tx: job_writes.advance(tx, job_id, steps, lease, known),
+            cost=Work.STORE_JOB.cost(1),
+            drafted=known is not None,
         )
 
     def claim(
@@ -162,7 +170,7 @@ class Jobs(JobReads):
             self._choice_seconds = clock() - began
             return (yield from steps)
 
-        return self._writer.submit_last(unit, cost=cost)
+        return self._writer.submit_last(unit, cost=cost, together=only_arrivals)
 
     async def input_of(self, claim: Claim) -> Input:
         """Return the circuit of a claimed job as text, its analysis, and its sweep.

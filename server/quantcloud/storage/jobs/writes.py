@@ -116,16 +116,22 @@ def create(
 
 
 def advance(
-    tx: Transaction, job_id: str, changes: Sequence[Change], lease: Lease | None
+    tx: Transaction,
+    job_id: str,
+    changes: Sequence[Change],
+    lease: Lease | None,
+    known: JobRecord | None = None,
 ) -> list[JobEvent]:
-    """Apply `changes` to a job; they must neither dispatch it nor end a run."""
+    """Apply `changes` to a job; they must neither dispatch it nor end a run.
+
+    If the job still equals `known`, it is not read again.
+    """
     for change in changes:
         if change.status in _CLAIM_OR_END:
             raise ValueError(f"advance() cannot make a job {change.status}; claim or complete it")
         if lease is not None and change.status in TERMINAL:
             raise ValueError(f"advance() cannot make a run {change.status}; end it")
-    record = job_rows.load_leased(tx, job_id, lease)
-    after, events = job_rows.advance(tx, record, changes)
+    record, after, events = _advance(tx, job_id, changes, lease, known)
     if after.metered and not record.metered:
         _meter(tx, record, changes[-1].at, NO_USAGE)
     return events
@@ -145,18 +151,30 @@ def finish(
 
     If the job still equals `known`, it is not read again.
     """
-    written, stored = None, None if result is None else result.whole
+    stored = None if result is None else result.whole
+    record, _, events = _advance(tx, job_id, changes, lease, known, result=stored)
+    if result is not None:
+        tx.add_result(result.row, result.block)
+    _meter(tx, record, changes[-1].at, usage)
+    return events[-1]
+
+
+def _advance(
+    tx: Transaction,
+    job_id: str,
+    changes: Sequence[Change],
+    lease: Lease | None,
+    known: JobRecord | None,
+    *,
+    result: JobResult | None = None,
+) -> tuple[JobRecord, JobRecord, list[JobEvent]]:
+    """Apply `changes` to a job; return it as before and as after, and the events."""
     if known is not None and known.lease == lease:
         # The job may have changed since.
         with suppress(InvalidTransitionError, ChangedMeanwhileError):
-            written = job_rows.advance(tx, known, changes, result=stored, as_known=True)
-    if written is None or known is None:
-        known = job_rows.load_leased(tx, job_id, lease)
-        written = job_rows.advance(tx, known, changes, result=stored)
-    if result is not None:
-        tx.add_result(result.row, result.block)
-    _meter(tx, known, changes[-1].at, usage)
-    return written[1][-1]
+            return known, *job_rows.advance(tx, known, changes, result=result, as_known=True)
+    record = job_rows.load_leased(tx, job_id, lease)
+    return record, *job_rows.advance(tx, record, changes, result=result)
 
 
 def cancel(

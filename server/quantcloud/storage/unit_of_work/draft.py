@@ -200,7 +200,7 @@ async def apply_draft(apply: Applies, batch: Sequence[QueuedUnit]) -> dict[int, 
 
     Raises the error of `apply` if the database failed.
     """
-    if any(waiting.last for waiting in batch):
+    if any(waiting.together for waiting in batch):
         return {}
     places = [place for place, waiting in enumerate(batch) if waiting.drafted]
     for _ in range(_TRIES):

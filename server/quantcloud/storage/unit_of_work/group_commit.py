@@ -104,13 +104,15 @@ class Writer:
         done: asyncio.Future[T] = self._loop.create_future()
         return self._put(self._waiting, QueuedUnit(unit, done, cost, drafted))
 
-    def submit_last(self, unit: LongUnit[T], *, cost: float = UNKNOWN) -> "asyncio.Future[T]":
+    def submit_last(
+        self, unit: LongUnit[T], *, cost: float = UNKNOWN, together: bool = True
+    ) -> "asyncio.Future[T]":
         """Like `submit`, but the unit runs after all others of its transaction.
 
-        `cost` is that of each step.
+        Unless they must be `together`, drafts may be committed before. `cost` is that of each step.
         """
         done: asyncio.Future[T] = self._loop.create_future()
-        return self._put(self._waiting_last, QueuedUnit(unit, done, cost, last=True))
+        return self._put(self._waiting_last, QueuedUnit(unit, done, cost, together=together))
 
     async def run_alone(self, unit: Unit[T]) -> T:
         """Like `run`, but in a transaction that holds only this unit.

@@ -37,15 +37,15 @@ class UnitResult:
 class QueuedUnit:
     """A unit that waits.
 
-    `drafted` says that it may run without reading, see `draft`, and `last` that it sees what the
-    other units of its transaction write.
+    `drafted` says that it may run without reading, see `draft`, and `together` that it needs the
+    pending rows of the units before it.
     """
 
     unit: Unit[Any] | LongUnit[Any]
     done: asyncio.Future[Any]
     cost: float
     drafted: bool = False
-    last: bool = False
+    together: bool = False
 
 
 Run = Callable[[Connection, Pending, Sequence[QueuedUnit]], Steps[list[UnitResult]]]

@@ -7,15 +7,16 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import event
 
-from quantcloud.domain.account import MonthlyLimits, MonthlyUsage
+from quantcloud.domain.account import MonthlyLimits, MonthlyUsage, Tier
 from quantcloud.domain.errors import AlreadyExists, QuotaExceeded
-from quantcloud.domain.job import Change, JobStatus, StaleLeaseError
-from quantcloud.storage import IdempotencyKey, NewJob, Store
+from quantcloud.domain.job import Change, InvalidTransitionError, JobStatus, StaleLeaseError
+from quantcloud.storage import IdempotencyKey, NewJob, Room, Store
 from quantcloud.storage.unit_of_work.transaction import WAITING
 from unit.storage.builders import (
     ANALYSIS,
     QASM,
     T0,
+    claim_one,
     complete,
     create,
     logged,
@@ -109,6 +110,40 @@ async def test_the_end_of_a_run_is_one_call(store):
     assert (await logged(store, "alice"))[-1] == end
     assert await store.jobs.result("alice", job.id) == result
     assert (await store.usage.month("alice", T0)).simulator_seconds == 2.0
+
+
+async def test_the_start_of_a_run_is_one_call(store):
+    job = await queue(store)
+    claim = await claim_one(store)
+    calls = _Calls(store)
+    started = [to(JobStatus.RUNNING)]
+    options = {"lease": claim.lease, "known": claim.record}
+    (event,) = await store.jobs.advance(job.id, started, **options)
+    assert (calls.transactions, calls.drafts) == (0, 1)
+    assert (await logged(store, "alice"))[-1] == event
+    # As after a lost answer: the second try finds what the first one wrote.
+    with pytest.raises(InvalidTransitionError) as caught:
+        await store.jobs.advance(job.id, started, **options)
+    assert caught.value.present is JobStatus.RUNNING
+
+
+async def test_drafts_go_before_a_claim_of_stored_jobs(store):
+    first, second = await queue(store), await queue(store, seconds=1)
+    claim = await start(store)
+    known = replace(claim.record, job=await store.jobs.get("alice", first.id))
+    calls = _Calls(store)
+    packed = await store.jobs.pack(result_of(first))
+    done = [to(JobStatus.COMPLETED)]
+    # These calls submit at once, so they are one batch.
+    _, claimed, created = await asyncio.gather(
+        store.jobs.end(first.id, claim.lease, done, result=packed, known=known),
+        store.jobs.claim("s", Room(1), T0, concurrency=dict.fromkeys(Tier, 1)),
+        store.jobs.create_all([_completed()], max_waiting=9),
+    )
+    assert [each.job.id for each in claimed] == [second.id]
+    assert created[0][-1].job.status is JobStatus.COMPLETED
+    # The claim alone reads. It sees the end, or the account would have no place.
+    assert (calls.transactions, calls.drafts) == (1, 1)
 
 
 async def test_a_lost_lease_is_refused_and_delays_nobody(store):
