@@ -49,7 +49,7 @@ _OPTIONS: Mapping[str, Mapping[str, object]] = {
 _BRANCHING = {"shot_branching_enable": True, "shot_branching_sampling_enable": True}
 _ONE_THREAD = {"max_parallel_threads": 1}
 # Aer leaves out gates that no measured qubit depends on. Then it cannot load some circuits with
-# conditions (`unordered_map::at`).
+# conditions (`unordered_map::at`), and in others it takes the noise of one qubit for another.
 _ALL_GATES = {"enable_truncation": False}
 
 
