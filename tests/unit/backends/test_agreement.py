@@ -116,6 +116,10 @@ CIRCUITS = {
         if (c==1) measure q[1] -> c[1]; if (c==1) measure q[2] -> c[0]; if (c==3) x q[0];
         measure q[0] -> c[0];
     """,
+    "conditional gates that no result depends on": """
+        qreg q[5]; creg a[1]; creg c[1];
+        ry(0.7) q; measure q[1] -> a[0]; if (a==1) measure q[3] -> c[0]; if (c==1) ry(0.7) q;
+    """,
     "a wide condition": """
         qreg q[2]; creg c[70]; creg d[1];
         ry(1.0) q[0]; measure q[0] -> c[69]; measure q[0] -> c[3];

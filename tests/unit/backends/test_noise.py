@@ -113,3 +113,14 @@ def test_aer_misreads_qubits_that_go_on(executors):
     noise = NOISES["all"]
     outcome = run(executors["aer"], "statevector", read(MIDWAY), 6000, seed=5, noise=noise)
     assert_agrees(outcome, distribution(read(MIDWAY), noise), 6000)
+
+
+def test_a_qubit_keeps_its_readout_among_conditions_that_no_result_depends_on(executors):
+    noise = Noise(qubits=((0, QubitNoise(readout=SKEWED)), (1, QubitNoise(readout=SKEWED[::-1]))))
+    circuit = read("""
+        qreg q[3]; creg c[2]; creg d[2]; ry(1.1) q; if (d==0) swap q[0],q[2];
+        measure q[0] -> c[1]; measure q[1] -> c[0]; measure q[2] -> c[0]; measure q[0] -> c[1];
+        if (c==1) reset q[1]; measure q[0] -> c[0];
+    """)
+    outcome = run(executors["aer"], "density_matrix", circuit, 6_000, noise=noise)
+    assert_agrees(outcome, distribution(circuit, noise), 6_000)

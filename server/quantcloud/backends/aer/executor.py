@@ -48,6 +48,9 @@ _OPTIONS: Mapping[str, Mapping[str, object]] = {
 # Aer follows each history of outcomes once, instead of each shot. The outcomes are the same.
 _BRANCHING = {"shot_branching_enable": True, "shot_branching_sampling_enable": True}
 _ONE_THREAD = {"max_parallel_threads": 1}
+# Aer leaves out gates that no measured qubit depends on. Then it cannot load some circuits with
+# conditions (`unordered_map::at`), and in others it takes the noise of one qubit for another.
+_ALL_GATES = {"enable_truncation": False}
 
 
 class _Here(futures.Executor):
@@ -87,14 +90,16 @@ class AerExecutor(SimulatorExecutor):
         options: dict[str, Any] = {"memory": requested.memory, **threads}
         if requested.noise is not None:
             options["noise_model"] = noise_model(requested.noise, circuit, method)
-        branching = _BRANCHING if _follows_histories(divided, execution) else {}
+        special = _ALL_GATES if any(each.condition for each in divided.body) else {}
+        if _follows_histories(divided, execution):
+            special = {**_BRANCHING, **special}
         most = _shots_per_call(divided, execution)
         counts: Counter[str] = Counter()
         memory: list[str] = []
         for done in range(0, execution.shots, most):
             # Aer adds its number to the seed of each shot, so the outcomes are those of one call.
             shots, seed = min(most, execution.shots - done), execution.seed + done
-            data = self._data(circuit, method, shots, seed, {**branching, **options})
+            data = self._data(circuit, method, shots, seed, {**special, **options})
             # Aer returns no outcomes if no measurement can happen.
             counts.update(data.get("counts", {"0x0": shots}))
             memory += data.get("memory", ["0x0"] * shots)
@@ -113,7 +118,7 @@ class AerExecutor(SimulatorExecutor):
                 qiskit_aer.__version__,
                 "AerSimulator",
                 execution.seed,
-                {**self._options[method], **threads, **branching},
+                {**self._options[method], **threads, **special},
                 submitted=submitted,
             ),
         )

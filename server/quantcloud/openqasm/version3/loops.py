@@ -79,9 +79,9 @@ class Loops(Flow):
                 yield Known(Type("int"), number)
         elif isinstance(value, Known | Runtime) and value.type.kind == "bit":
             # The body may change the bits.
-            value = self.storage.copied(value, value.type, node.start).value
+            copy = self.storage.copied(value, value.type, node.start).value
             for place in range(value.type.bits):
-                part = indexing.indexed(value, Known(Type("int"), place), "it")
+                part = indexing.indexed(copy, Known(Type("int"), place), "it")
                 assert isinstance(part, Known | Runtime)  # noqa: S101 - a bit of the value
                 yield part
         else:
