@@ -175,6 +175,8 @@ def test_a_seed_repeats_and_pubs_have_samples_of_their_own():
     again = SamplerV2(LOCAL, seed=3).run([circuit]).result()[0].data.meas
     assert one == again
     assert one != other
+    numpys = SamplerV2(LOCAL, seed=np.int64(3)).run([circuit] * 2).result()
+    assert [each.data.meas for each in numpys] == [one, other]
 
 
 def test_a_circuit_without_measurement_gives_zeros_or_nothing():
@@ -451,6 +453,10 @@ def test_errors_say_what_is_wrong():
     backend = Provider().backend("local_simulator")
     with pytest.raises(ValueError, match="assign values to a"):
         backend.run(circuit)
+    with pytest.raises(TypeError, match="is given str"):
+        backend.run("OPENQASM 2.0;")
+    with pytest.raises(ValueError, match="shots"):
+        SamplerV2().run([flow()], shots=0)
     with pytest.raises(TypeError, match="did you mean 'shots'"):
         backend.run(QuantumCircuit(1), shot=3)
     with pytest.raises(InvalidRequest) as wrong:
