@@ -271,10 +271,13 @@ def test_gates_that_the_server_does_not_know_are_decomposed():
 
 def test_parameters_may_have_the_names_of_inputs():
     circuit = QuantumCircuit(1)
-    for place in (1, 10, 0, 2):
-        circuit.rx(Parameter(f"p{place}"), 0)
-        circuit.ry(0.2, 0)
-    pub = (circuit, "Z", [0.1, 0.4, 0.9, 1.6])
+    # As texts, p10 comes before p2, so p10 is the third input.
+    parameters = [Parameter(f"p{place}") for place in range(1, 13)]
+    for one, other in itertools.pairwise(parameters):
+        circuit.rx(one - 2 * other, 0)
+        circuit.ry(one * other, 0)
+    circuit.global_phase = sum(parameters)
+    pub = (circuit, "Z", np.linspace(0.1, 2, 12))
     ours, theirs = (each.run([pub]).result()[0] for each in (EstimatorV2(), StatevectorEstimator()))
     assert ours.data.evs == pytest.approx(theirs.data.evs, abs=1e-9)
 
