@@ -41,7 +41,10 @@ GATES = {
     cirq.CZ: 2, cirq.CZ**0.3: 2, cirq.CX: 2, cirq.CX**0.4: 2, cirq.SWAP: 2, cirq.SWAP**0.5: 2,
     cirq.ISWAP: 2, cirq.ISWAP**0.5: 2, cirq.XX**0.4: 2, cirq.YY**0.3: 2, cirq.ZZ**0.2: 2,
     cirq.ZZ: 2, cirq.FSimGate(0.3, 0.4): 2, cirq.CCX: 3, cirq.CCZ: 3, cirq.CCZ**0.4: 3,
-    cirq.CSWAP: 3, cirq.ControlledGate(cirq.Y**0.4): 2, cirq.QuantumFourierTransformGate(3): 3,
+    cirq.CSWAP: 3, cirq.ControlledGate(cirq.Y**0.4): 2,
+    cirq.ControlledGate(cirq.Z**0.3, control_values=cirq.SumOfProducts([[0, 1], [1, 0]])): 3,
+    cirq.MatrixGate(cirq.testing.random_unitary(16, random_state=1)): 4,
+    cirq.QuantumFourierTransformGate(3): 3,
 }  # fmt: skip
 
 
@@ -140,6 +143,14 @@ def test_points_without_parameters_have_samples_of_their_own():
     assert Sampler(backend="local_simulator", seed=3).run_sweep(
         circuit, [{}, {}], repetitions=100
     ) == [one, other]
+
+
+def test_repetitions_may_be_numpys():
+    qubit = cirq.LineQubit(0)
+    circuit = cirq.Circuit(cirq.X(qubit), cirq.measure(qubit, key="m"))
+    assert Sampler().run(circuit, repetitions=np.int64(3)).repetitions == 3
+    ((result,),) = Sampler().run_batch([circuit], repetitions=np.int64(2))
+    assert result.repetitions == 2
 
 
 def test_a_batch_and_the_asynchronous_forms_agree():
@@ -249,11 +260,23 @@ def test_errors_say_what_is_wrong():
         (cirq.Circuit(cirq.X(qubit) ** A, measured), "parameter a has no value"),
         (
             cirq.Circuit(cirq.MeasurementGate(1, "m", confusion_map={(0,): np.eye(2)})(qubit)),
-            "no form of",
+            "no form of .*give the sampler `noise`",
+        ),
+        (
+            cirq.Circuit(
+                cirq.CircuitOperation(
+                    cirq.FrozenCircuit(cirq.H(qubit), measured),
+                    use_repetition_ids=False,
+                    repeat_until=cirq.KeyCondition(cirq.MeasurementKey("m")),
+                )
+            ),
+            "no form of `repeat_until`",
         ),
     ):
         with pytest.raises(ValueError, match=words):
             sampler.run(circuit)
+    with pytest.raises(ValueError, match="repetitions must be 1 or more"):
+        sampler.run(cirq.Circuit(measured), repetitions=0)
     with pytest.raises(InvalidRequest, match="unknown"):
         Sampler(backend="nope").run(cirq.Circuit(measured))
 

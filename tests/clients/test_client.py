@@ -228,6 +228,8 @@ def test_errors_are_typed(client: Client, server: Server, tmp_path: Path):
     with pytest.raises(InvalidRequest) as wrong:
         client.run(BELL, shots="many")  # pyright: ignore[reportArgumentType]
     assert wrong.value.field == "shots"
+    with pytest.raises(TypeError, match="is one text"):
+        client.batch(BELL)
     with pytest.raises(TypeError, match="did you mean 'shots'"):
         client.run(BELL, shot=1)  # pyright: ignore[reportCallIssue]
     with pytest.raises(Unauthenticated) as wrong, Client(server.endpoints.grpc, "x.y.z") as other:
@@ -268,6 +270,27 @@ class Restarted(Server):
     def start(self) -> None:
         super().start()
         self._options = (*self._options, "--grpc-port", self.endpoints.grpc.rpartition(":")[2])
+
+
+def test_a_client_that_is_closed_says_so(server: Server):
+    with Client(server.endpoints.grpc, server.token()) as client:
+        job = client.submit(BELL)
+    for call in (client.usage, job.result, lambda: client.run(BELL), lambda: [*client.jobs()]):
+        with pytest.raises(NotPossible, match="the client is closed"):
+            call()
+
+    async def closed() -> None:
+        async with AsyncClient(server.endpoints.grpc, server.token()) as client:
+            job = await client.submit(BELL)
+        with pytest.raises(NotPossible, match="the client is closed"):
+            await job.result()
+
+    asyncio.run(closed())
+
+
+def test_an_asynchronous_client_runs_in_one_loop_after_the_other(server: Server):
+    client = AsyncClient(server.endpoints.grpc, server.token())
+    assert [asyncio.run(client.run(BELL, shots=shots)).shots for shots in (3, 4)] == [3, 4]
 
 
 @pytest.mark.parametrize("kind", ["wait", "stream"])

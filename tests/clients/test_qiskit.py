@@ -175,6 +175,8 @@ def test_a_seed_repeats_and_pubs_have_samples_of_their_own():
     again = SamplerV2(LOCAL, seed=3).run([circuit]).result()[0].data.meas
     assert one == again
     assert one != other
+    numpys = SamplerV2(LOCAL, seed=np.int64(3)).run([circuit] * 2).result()
+    assert [each.data.meas for each in numpys] == [one, other]
 
 
 def test_a_circuit_without_measurement_gives_zeros_or_nothing():
@@ -269,10 +271,13 @@ def test_gates_that_the_server_does_not_know_are_decomposed():
 
 def test_parameters_may_have_the_names_of_inputs():
     circuit = QuantumCircuit(1)
-    for place in (1, 10, 0, 2):
-        circuit.rx(Parameter(f"p{place}"), 0)
-        circuit.ry(0.2, 0)
-    pub = (circuit, "Z", [0.1, 0.4, 0.9, 1.6])
+    # As texts, p10 comes before p2, so p10 is the third input.
+    parameters = [Parameter(f"p{place}") for place in range(1, 13)]
+    for one, other in itertools.pairwise(parameters):
+        circuit.rx(one - 2 * other, 0)
+        circuit.ry(one * other, 0)
+    circuit.global_phase = sum(parameters)
+    pub = (circuit, "Z", np.linspace(0.1, 2, 12))
     ours, theirs = (each.run([pub]).result()[0] for each in (EstimatorV2(), StatevectorEstimator()))
     assert ours.data.evs == pytest.approx(theirs.data.evs, abs=1e-9)
 
@@ -451,6 +456,10 @@ def test_errors_say_what_is_wrong():
     backend = Provider().backend("local_simulator")
     with pytest.raises(ValueError, match="assign values to a"):
         backend.run(circuit)
+    with pytest.raises(TypeError, match="is given str"):
+        backend.run("OPENQASM 2.0;")
+    with pytest.raises(ValueError, match="shots"):
+        SamplerV2().run([flow()], shots=0)
     with pytest.raises(TypeError, match="did you mean 'shots'"):
         backend.run(QuantumCircuit(1), shot=3)
     with pytest.raises(InvalidRequest) as wrong:

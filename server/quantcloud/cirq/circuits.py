@@ -24,6 +24,7 @@ _TURNED: Final = {
 }  # fmt: skip
 # They have no gate in OpenQASM.
 _NOTHING: Final = (cirq.IdentityGate, cirq.WaitGate, cirq.GlobalPhaseGate, cirq.ResetChannel)
+_MATRIX_QUBITS: Final = 6
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,8 @@ class _Writer:
         operations = cirq.decompose(
             circuit.freeze() if isinstance(circuit, cirq.Circuit) else circuit,
             keep=self._known,
-            on_stuck_raise=lambda each: ValueError(f"the server has no form of {each!r}"),
+            fallback_decomposer=_by_matrix,
+            on_stuck_raise=_no_form,
         )
         for operation in operations:
             self._lines += self._statements(operation)
@@ -111,6 +113,10 @@ class _Writer:
         if isinstance(bare, cirq.ClassicallyControlledOperation):
             return self._known(bare.without_classical_controls())
         gate: Any = bare.gate
+        if isinstance(bare, cirq.CircuitOperation) and bare.repeat_until is not None:
+            raise ValueError(
+                f"the server has no form of `repeat_until` in {bare!r}; use `repetitions`"
+            )
         if isinstance(gate, cirq.MeasurementGate):
             return not gate.confusion_map
         if isinstance(gate, _NOTHING):
@@ -189,6 +195,23 @@ class _Writer:
         if not found:
             raise ValueError(f"the measurement {str(key)!r} comes after an operation that needs it")
         return found[index]
+
+
+def _by_matrix(operation: cirq.Operation) -> Any:
+    """Return the gates of a unitary operation without a decomposition; None for another one."""
+    qubits = [*operation.qubits]
+    if len(qubits) > _MATRIX_QUBITS or not cirq.has_unitary(operation):
+        return None
+    return cirq.quantum_shannon_decomposition(qubits, cirq.unitary(operation))
+
+
+def _no_form(operation: cirq.Operation) -> ValueError:
+    text = f"the server has no form of {operation!r}"
+    if isinstance(operation.untagged.gate, cirq.MeasurementGate):
+        text += "; for errors of readout, give the sampler `noise`"
+    elif cirq.has_kraus(operation) or cirq.has_mixture(operation):
+        text += "; no channels run: for noise, give the sampler `noise`"
+    return ValueError(text)
 
 
 def _kind(gate: Any) -> Any:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, partial
+from numbers import Integral
 from typing import Any, TypeVar
 
 import cirq
@@ -41,7 +42,7 @@ class Sampler(cirq.Sampler):
         self, program: cirq.AbstractCircuit, params: cirq.Sweepable, repetitions: int = 1
     ) -> Sequence[cirq.Result]:
         """Run a circuit at all points as one job."""
-        return self.run_batch([program], [params], repetitions)[0]
+        return self.run_batch([program], [params], [repetitions])[0]
 
     async def run_sweep_async(
         self, program: cirq.AbstractCircuit, params: cirq.Sweepable, repetitions: int = 1
@@ -55,7 +56,11 @@ class Sampler(cirq.Sampler):
         repetitions: int | Sequence[int] = 1,
     ) -> Sequence[Sequence[cirq.Result]]:
         """Run circuits with one submission, each at all points of its own."""
+        if isinstance(repetitions, Integral):
+            repetitions = int(repetitions)
         params, counts = self._normalize_batch_args(programs, params_list, repetitions)
+        if any(each < 1 for each in counts):
+            raise ValueError("repetitions must be 1 or more")
         sweeps = [
             _Sweep(program, [*cirq.to_resolvers(own)], shots)
             for program, own, shots in zip(programs, params, counts, strict=True)

@@ -130,6 +130,8 @@ class AsyncClient:
         `field` of an error counts the circuits of its request. The requests after the first have
         keys of their own, made of `idempotency_key` and the number of circuits before.
         """
+        if isinstance(circuits, str):
+            raise TypeError("a batch is a list of circuits, is one text")
         requests = [_request(each, fields) for each in circuits]
         return await submit_all(self._caller, requests, idempotency_key)
 

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias, TypedDict, get_type_hints
 
+from quantcloud.client.errors import InvalidRequest
 from quantcloud.client.parsing import parse
 from quantcloud.client.sweeps import Observable, Values, fill
 from quantcloud.client.watch import Progress
@@ -75,11 +76,27 @@ def _options() -> frozenset[str]:
     return frozenset(run_options_pb2.RunOptions.DESCRIPTOR.fields_by_name)
 
 
+def _text(circuit: Circuit) -> str:
+    if isinstance(circuit, os.PathLike):
+        return Path(circuit).read_text("utf-8")
+    if not isinstance(circuit, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # a user's
+        raise TypeError(
+            f"a circuit is a text or the pathlib.Path of a file, is {type(circuit).__name__}; "
+            "quantcloud.qiskit, quantcloud.cirq and quantcloud.pennylane run circuits of frameworks"
+        )
+    if circuit.endswith((".qasm", ".py")) and len(circuit.split()) == 1:
+        raise InvalidRequest(
+            f"circuit: {circuit!r} is no circuit; give a file as pathlib.Path({circuit!r})",
+            field="circuit",
+        )
+    return circuit
+
+
 def run_request(circuit: Circuit, fields: Mapping[str, Any]) -> circuit_pb2.RunCircuitRequest:
     """Return the request for a run.
 
-    Raises `InvalidRequest` if a value has the wrong type, `TypeError` if a name is unknown, and
-    `OSError` if a file cannot be read.
+    Raises `InvalidRequest` if a value has the wrong type, `TypeError` if a name is unknown or the
+    circuit is no text and no path, and `OSError` if a file cannot be read.
     """
     known = _known()
     content: dict[str, Any] = {}
@@ -94,7 +111,7 @@ def run_request(circuit: Circuit, fields: Mapping[str, Any]) -> circuit_pb2.RunC
         if value is not None:
             (options if name in _options() else content)[name] = value
     parameters, observables = content.pop("parameters", None), content.pop("observables", None)
-    content["qasm"] = circuit if isinstance(circuit, str) else Path(circuit).read_text("utf-8")
+    content["qasm"] = _text(circuit)
     tags = content.get("tags", ())
     content["tags"] = tags if isinstance(tags, str) else [*tags]
     if options:

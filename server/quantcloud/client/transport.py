@@ -16,6 +16,7 @@ import grpc
 import grpc.aio
 
 from quantcloud.client.connection import Connection
+from quantcloud.client.errors import NotPossible
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -82,14 +83,25 @@ def _open(connection: Connection, module: Any) -> Any:
     return module.secure_channel(connection.address, credentials, options=_options())
 
 
+def _closed() -> NotPossible:
+    # gRPC crashes at some calls over a closed channel.
+    return NotPossible(
+        "the client is closed",
+        hint="ask for results within its `with` block, or make another client",
+    )
+
+
 class Blocking:
     """A transport that blocks the thread that calls."""
 
     def __init__(self, connection: Connection) -> None:
         # Not at the first call, because several threads may make it at once.
         self._channel: grpc.Channel = _open(connection, grpc)
+        self._is_closed = False
 
     def channel(self) -> Any:
+        if self._is_closed:
+            raise _closed()
         return self._channel
 
     async def call(
@@ -114,6 +126,7 @@ class Blocking:
         time.sleep(seconds)
 
     async def close(self) -> None:
+        self._is_closed = True
         self._channel.close()
 
 
@@ -134,16 +147,21 @@ class _BlockingDuplex:
 
 
 class Concurrent:
-    """A transport of the event loop that first uses it."""
+    """A transport of the event loop that uses it. It connects again in another one."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._channel: grpc.aio.Channel | None = None
+        self._is_closed = False
 
     def channel(self) -> Any:
+        if self._is_closed:
+            raise _closed()
         # Not in __init__, because a channel belongs to the loop that runs when it is made.
-        if self._channel is None:
-            self._channel = _open(self._connection, grpc.aio)
+        loop = asyncio.get_running_loop()
+        if self._channel is None or self._loop is not loop:
+            self._loop, self._channel = loop, _open(self._connection, grpc.aio)
         return self._channel
 
     async def call(
@@ -168,7 +186,8 @@ class Concurrent:
         await asyncio.sleep(seconds)
 
     async def close(self) -> None:
-        if self._channel is not None:
+        self._is_closed = True
+        if self._channel is not None and self._loop is asyncio.get_running_loop():
             await self._channel.close()
 
 

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
+from numbers import Integral
 from typing import Any
 
 from qiskit.circuit import QuantumCircuit
@@ -81,7 +82,8 @@ class Backend(BackendV2):
         """Submit circuits, one job for each: all or none of each 1,000.
 
         `options` are those of a run of `quantcloud.Client`, and Qiskit's `seed_simulator`. Raises
-        `ValueError` for a circuit that the server has no form of, and `QuantCloudError`.
+        `ValueError` for a circuit that the server has no form of, `TypeError` for something else
+        than a circuit, and `QuantCloudError`.
         """
         given: dict[str, Any] = {**vars(self.options), "backend": self.name, **options}
         given["seed"] = given.pop("seed_simulator", given.get("seed"))
@@ -137,13 +139,16 @@ class QuantCloudJob(JobV1, BasePrimitiveJob[Any, JobStatus]):
 def submit(client: Client, items: list[dict[str, Any]]) -> Sequence[Job]:
     """Submit a job for each item of `Client.batch`. Seeds count up from the first, as in Aer."""
     for place, item in enumerate(items):
-        if isinstance(item.get("seed"), int):
+        if isinstance(item.get("seed"), Integral):
             item["seed"] += place
     return client.batch(items) if items else ()
 
 
 def _text(circuit: QuantumCircuit) -> str:
     """Return the text of a circuit. Its first line is a comment with the header of the result."""
+    if not isinstance(circuit, QuantumCircuit):  # pyright: ignore[reportUnnecessaryIsInstance]  # a user's
+        kind = type(circuit).__name__
+        raise TypeError(f"`run` takes a QuantumCircuit or a list of them, is given {kind}")
     if circuit.parameters:
         names = ", ".join(each.name for each in circuit.parameters)
         raise ValueError(f"assign values to {names}, or run the circuit with a primitive")

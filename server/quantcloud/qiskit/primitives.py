@@ -48,7 +48,7 @@ class SamplerV2(_Primitive, BaseSamplerV2):
 
         Raises `ValueError` for a circuit that the server has no form of, and `QuantCloudError`.
         """
-        wanted = shots or self._fields.get("shots") or 1024
+        wanted = (self._fields.get("shots") or 1024) if shots is None else shots
         coerced = [SamplerPub.coerce(pub, wanted) for pub in pubs]
         if not all(pub.circuit.cregs for pub in coerced):
             warnings.warn("a circuit has no output classical registers, so no result", stacklevel=2)

@@ -61,3 +61,17 @@ def test_right_values_are_taken():
     assert [*request.tags] == ["a", "b"]
     assert [[*row] for row in request.options.noise.qubits["0"].readout] == readout
     assert request.options.noise.gates["x"].pauli["X"] == 0.1
+
+
+@pytest.mark.parametrize(
+    ("circuit", "error", "words"),
+    [
+        ("bell.qasm", InvalidRequest, r"pathlib.Path\('bell.qasm'\)"),
+        (None, TypeError, "is NoneType"),
+        (b"qreg q[1];", TypeError, "is bytes"),
+        ({}, TypeError, "quantcloud.qiskit"),
+    ],
+)
+def test_something_else_than_a_circuit_is_named(circuit, error, words):
+    with pytest.raises(error, match=words):
+        run_request(circuit, {})
