@@ -181,9 +181,9 @@ class CircuitUseCases:
         admitted = await self._admission.admit(principal, submission)
         limits = self._limits(principal.account.tier)
         waiting = await self._store.jobs.waiting_count(principal.account_id)
-        check_waiting(principal.account_id, waiting, limits.max_waiting_jobs)
         ahead = 0
         if admitted.decision.placement is Placement.WORKER:
+            check_waiting(principal.account_id, waiting, limits.max_waiting_jobs)
             depths = await self._store.jobs.queue_depths()
             ahead = depths.get(admitted.changes[-1].backend or "", 0)
         return Plan(
