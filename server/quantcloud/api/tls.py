@@ -5,7 +5,7 @@ from pathlib import Path
 import grpc
 import structlog
 
-from quantcloud.certificates import CertificateError, Certificates
+from quantcloud.certificates import Certificates, Renewal
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -28,35 +28,22 @@ def server_credentials(certificates: Certificates) -> grpc.ServerCredentials | N
 class _Followed:
     """gRPC's configuration of a certificate, which follows the files."""
 
+    configuration: grpc.ServerCertificateConfiguration
+
     def __init__(self, certificates: Certificates, cert: Path, key: Path) -> None:
         self._certificates, self._cert, self._key = certificates, cert, key
-        self._seen = certificates.state()
-        # The last failure, which is logged once.
-        self._failed = ""
-        self.configuration = self._read()
+        self._renewal = Renewal(certificates, "grpc", self._read)
 
     def fetch(self) -> grpc.ServerCertificateConfiguration:
         """Return the configuration. gRPC calls this at each handshake, in a thread of its own."""
-        state = self._certificates.state()
-        if state != self._seen:
-            try:
-                self.configuration = self._read()
-            except (CertificateError, OSError) as error:
-                # Often the certificate is replaced a moment before its key. If no file could be
-                # opened, the next handshake may succeed.
-                if str(error) != self._failed:
-                    log.warning("a new certificate is not used", error=str(error))
-                self._failed = str(error)
-            else:
-                self._seen, self._failed = state, ""
-                log.info("a new certificate is used", side="grpc")
+        self._renewal.renew()
         return self.configuration
 
-    def _read(self) -> grpc.ServerCertificateConfiguration:
+    def _read(self) -> None:
         self._certificates.check()
         if (expiry := self._certificates.expiry()) is not None:
             log.warning("renew the certificate of the gRPC port", expiry=expiry)
-        return grpc.ssl_server_certificate_configuration(
+        self.configuration = grpc.ssl_server_certificate_configuration(
             [(self._key.read_bytes(), self._cert.read_bytes())],
             None if self._certificates.ca is None else self._certificates.ca.read_bytes(),
         )

@@ -9,12 +9,13 @@ import base64
 import json
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import structlog
 
-from quantcloud.certificates import CertificateError, Certificates
+from quantcloud.certificates import Certificates, Renewal
 
 _API: Final = "type.googleapis.com/envoy.extensions.transport_sockets"
 _RAW: Final = {
@@ -84,9 +85,7 @@ class Secrets:
     def __init__(self, folder: Path, server: Certificates, upstream: Certificates) -> None:
         self._folder = folder / _FOLDER
         self._sides = {"server": server, "upstream": upstream}
-        self._seen: dict[str, object] = {}
-        # The last failures, which are logged once.
-        self._failed: dict[str, str] = {}
+        self._renewals: list[Renewal] = []
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -97,9 +96,9 @@ class Secrets:
     def write(self) -> None:
         """Write the secrets. Raises `CertificateError` and `OSError`."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for name, tls in self._sides.items():
-            self._seen[name] = tls.state()
-            self._write(name, tls)
+        self._renewals = [
+            Renewal(tls, name, partial(self._write, name, tls)) for name, tls in self._sides.items()
+        ]
 
     def start(self) -> None:
         """Write the secrets again whenever a file of the operator changes."""
@@ -115,22 +114,8 @@ class Secrets:
     async def _follow(self) -> None:
         while True:
             await asyncio.sleep(_POLL_SECONDS)
-            for name, tls in self._sides.items():
-                state = tls.state()
-                if state == self._seen[name]:
-                    continue
-                try:
-                    self._write(name, tls)
-                except (CertificateError, OSError) as error:
-                    # Often the certificate is replaced a moment before its key. A full disk may
-                    # have room at the next try.
-                    if str(error) != self._failed.get(name):
-                        log.warning("a new certificate is not used", error=str(error))
-                    self._failed[name] = str(error)
-                else:
-                    self._seen[name] = state
-                    self._failed.pop(name, None)
-                    log.info("a new certificate is used", side=name)
+            for renewal in self._renewals:
+                renewal.renew()
 
     def _write(self, name: str, tls: Certificates) -> None:
         tls.check()
@@ -145,12 +130,12 @@ class Secrets:
     def _put(self, name: str, secret: Mapping[str, Any]) -> None:
         document = {"resources": [{"@type": f"{_API}.tls.v3.Secret", "name": name, **secret}]}
         target = self._folder / f"{name}.json"
-        partial = target.with_suffix(".partial")
-        partial.unlink(missing_ok=True)
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        written = target.with_suffix(".partial")
+        written.unlink(missing_ok=True)
+        descriptor = os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
             json.dump(document, file)
-        partial.rename(target)
+        written.rename(target)
 
 
 def _inline(file: Path) -> Mapping[str, str]:
