@@ -1,17 +1,12 @@
 """Certificates in files of the operator: whether they can be used, and whether they changed."""
 
 import ssl
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-
-import structlog
 
 from quantcloud.domain.value_object import value_object
 
 _SOON = timedelta(weeks=1)
-
-log = structlog.stdlib.get_logger(__name__)
 
 
 class CertificateError(ValueError):
@@ -67,38 +62,6 @@ class Certificates:
     def state(self) -> object:
         """Return a value that changes when a file is replaced or written."""
         return [_file_state(file) for file in (self.cert, self.key, self.ca)]
-
-
-class Renewal:
-    """Uses certificates now, and again when their files have changed.
-
-    `use` reads the files. It raises `CertificateError` or `OSError` if they cannot be used. `side`
-    names the certificates in the log. Raises the errors of `use`.
-    """
-
-    def __init__(self, certificates: Certificates, side: str, use: Callable[[], None]) -> None:
-        self._certificates, self._side, self._use = certificates, side, use
-        self._used = certificates.state()
-        # The last failure, which is logged once.
-        self._failure = ""
-        use()
-
-    def renew(self) -> None:
-        """Use the files if they have changed. After a failure, the next call tries again."""
-        state = self._certificates.state()
-        if state == self._used:
-            return
-        try:
-            self._use()
-        except (CertificateError, OSError) as error:
-            # Often the certificate is replaced a moment before its key. A full disk may have room
-            # at the next try, and so may a process with too many open files.
-            if str(error) != self._failure:
-                log.warning("a new certificate is not used", error=str(error))
-            self._failure = str(error)
-        else:
-            self._used, self._failure = state, ""
-            log.info("a new certificate is used", side=self._side)
 
 
 def _file_state(file: Path | None) -> object:

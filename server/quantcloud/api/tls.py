@@ -5,7 +5,8 @@ from pathlib import Path
 import grpc
 import structlog
 
-from quantcloud.certificates import Certificates, Renewal
+from quantcloud.certificates import Certificates
+from quantcloud.renewal import Renewal
 
 log = structlog.stdlib.get_logger(__name__)
 

@@ -15,7 +15,8 @@ from typing import Any, Final
 
 import structlog
 
-from quantcloud.certificates import Certificates, Renewal
+from quantcloud.certificates import Certificates
+from quantcloud.renewal import Renewal
 
 _API: Final = "type.googleapis.com/envoy.extensions.transport_sockets"
 _RAW: Final = {
