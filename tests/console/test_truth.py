@@ -11,6 +11,7 @@ from playwright.sync_api import expect
 
 from support.circuits import SHORT_AND_SLOW, slow
 from support.server import SECRET, Server, newcomers_token
+from thequantcloud.v1 import job_pb2
 
 Consoles = Callable[..., Any]
 
@@ -91,6 +92,7 @@ def test_a_restart_is_told_and_nothing_is_missed(console: Consoles, lone: Server
 def test_a_queued_job_says_what_it_waits_for(console: Consoles, lone: Server):
     other = lone.api()
     busy = other.run(slow())
+    other.until(busy, job_pb2.Job.running)
     mine = console(lone.endpoints.http)
     mine.sign_in(newcomers_token())
     mine.write(SHORT_AND_SLOW)
