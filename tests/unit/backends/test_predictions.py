@@ -1,8 +1,9 @@
-"""The method that Aer is predicted to run a circuit by fastest, where measurements are clear."""
+"""Predictions that decide between methods and backends, where measurements are clear."""
 
 import pytest
 
 from quantcloud.backends.aer.backend import CPU
+from quantcloud.backends.pennylane.backend import BACKEND as PENNYLANE
 from quantcloud.circuits import analyse
 from quantcloud.domain.execution import Noise, RunOptions
 from quantcloud.openqasm import parse
@@ -37,6 +38,18 @@ def chain(num_qubits, end="measure q -> c;"):
         (chain(10), 100, NOISY, "statevector"),
     ],
 )
-def test_the_method_measured_fastest_comes_first(source, shots, options, method):
+def test_the_method_that_is_fastest_on_aer_comes_first(source, shots, options, method):
     offered = CPU.methods(analyse(parse(with_header(source))), shots, options)
     assert offered[0].name == method
+
+
+def test_pennylane_takes_longer_for_wide_gates_that_lightning_has_no_kernel_for():
+    head = "qreg q[16]; creg c[16]; h q;"
+    seconds = {}
+    for gate in ("ccx", "cswap", "rccx"):
+        source = with_header(head + 14 * f"{gate} q[3],q[9],q[12];" + "measure q -> c;")
+        (method,) = PENNYLANE.methods(analyse(parse(source)), 1024, PLAIN)
+        seconds[gate] = method.seconds
+    assert seconds["ccx"] == seconds["cswap"]
+    # Measured: 2.2 ms and 9 ms.
+    assert seconds["rccx"] > 2 * seconds["ccx"]
