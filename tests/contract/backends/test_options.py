@@ -15,15 +15,9 @@ from support.options import (
     rest_result,
     result,
 )
-from support.server import Server
 from thequantcloud.v1 import circuit_pb2
 
 LARGEST_SEED = 2**53 - 1
-
-
-@pytest.fixture(scope="module")
-def ada(server: Server) -> Api:
-    return server.api()
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
