@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
+from support.api import Api
 from support.server import Server
 
 # For servers in this process. Tests that need a calibration enable it.
@@ -27,3 +28,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One server for all tests that do not change its state. Each test uses its own accounts."""
     with Server(tmp_path_factory.mktemp("server"), "--workers", "2") as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def ada(server: Server) -> Api:
+    """A client of an account on the shared server, the same for the tests of a module."""
+    return server.api()
