@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 import structlog
 
@@ -12,6 +13,10 @@ from support.server import Server
 # For servers in this process. Tests that need a calibration enable it.
 os.environ["QUANTCLOUD_ROUTER_CALIBRATE"] = "false"
 
+
+# An example may take any time: the machine may be busy.
+hypothesis.settings.register_profile("suite", deadline=None)
+hypothesis.settings.load_profile("suite")
 
 # By default, structlog prints all variables of all frames with an exception. For a whole server
 # that takes minutes and gigabytes.

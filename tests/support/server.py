@@ -36,9 +36,10 @@ def quantcloud(*arguments: str) -> list[str]:
 
 def newcomers_token(user: str | None = None) -> str:
     """Return a JWT for `user`, or else for a new one. The first request creates the account."""
+    user = user or f"user-{uuid.uuid4()}"
     claims = {
-        "sub": user or f"user-{uuid.uuid4()}", "aud": "authenticated",
-        "exp": int(time.time()) + 3600,
+        "sub": user, "aud": "authenticated", "exp": int(time.time()) + 3600,
+        **({"email": user} if "@" in user else {}),
     }  # fmt: skip
     return jwt.encode(claims, SECRET, algorithm="HS256")
 

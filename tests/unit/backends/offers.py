@@ -7,11 +7,7 @@ from quantcloud.routing.method import Refusal
 from unit.backends.exact import with_header
 
 SHOTS = 1024
-
-
 PLAIN = RunOptions()
-
-
 NOISY = RunOptions(noise=Noise(0.01, 0.02, 0.03))
 
 

@@ -89,7 +89,7 @@ def statements(draw: st.DrawFn) -> tuple[str, list[Operation]]:
 
 
 @given(st.lists(st.tuples(statements(), spaces), max_size=12), st.integers(1, 3))
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 def test_generated_programs_are_read_as_generated(
     program: list[tuple[tuple[str, list[Operation]], str]], times: int
 ):
@@ -104,7 +104,7 @@ def test_generated_programs_are_read_as_generated(
 
 
 @given(st.lists(statements(), min_size=1, max_size=8))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_a_defined_gate_expands_to_its_body(program: list[tuple[str, list[Operation]]]):
     names = ["a0", "a1", "b0", "c0", "c1", "c2", "c3"]
     gates = [

@@ -44,7 +44,7 @@ def assert_points_into(error: CircuitError, source: str) -> None:
 
 
 @given(sources | mutations())
-@settings(max_examples=1200, deadline=None)
+@settings(max_examples=1200)
 def test_any_text_gives_a_circuit_or_a_circuit_error(source: str):
     try:
         circuit = parse(source)
@@ -65,7 +65,7 @@ def test_any_text_gives_a_circuit_or_a_circuit_error(source: str):
 
 
 @given(sources | mutations(), st.sampled_from([Parser, Parser3]))
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=800)
 def test_shortcuts_and_tokens_agree(source: str, parser: type[Parser]):
     quick = outcome(parser, source)
     slow = outcome(parser, source, shortcuts=False)
@@ -134,7 +134,7 @@ _valid = "qreg q[2];creg c[2];h q[0];"
     st.lists(st.builds("".join, st.tuples(_plain, _ends)), max_size=8),
     st.sampled_from([Parser, Parser3]),
 )
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 def test_shortcuts_and_tokens_agree_on_simple_statements(
     head: str, first: str, rest: list[str], parser: type[Parser]
 ):

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -148,6 +149,30 @@ async def test_a_stopped_envoy_is_replaced(tmp_path, monkeypatch):
         await process.stop()
 
 
+async def test_the_pauses_grow_while_envoy_does_not_start_again(envoy, monkeypatch):
+    pauses = []
+    started = asyncio.Event()
+    spawn = envoy._spawn
+
+    async def sleep(seconds):
+        pauses.append(seconds)
+
+    async def fail_seven_times():
+        if len(pauses) <= 7:
+            raise EnvoyError("no memory")
+        monkeypatch.setattr(module, "asyncio", asyncio)
+        await spawn()
+        started.set()
+
+    module = sys.modules[EnvoyProcess.__module__]
+    monkeypatch.setattr(module, "asyncio", SimpleNamespace(**{**vars(asyncio), "sleep": sleep}))
+    monkeypatch.setattr(envoy, "_spawn", fail_seven_times)
+    os.kill(envoy.pid, signal.SIGKILL)
+    async with asyncio.timeout(DEADLINE):
+        await started.wait()
+    assert pauses == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5, 5])
+
+
 async def test_stop_is_prompt_and_quiet(tmp_path):
     process = make(tmp_path)
     await process.start()
@@ -175,6 +200,7 @@ async def test_an_envoy_that_does_not_stop_is_killed(tmp_path):
 STARTER = """
 import asyncio, sys
 from pathlib import Path
+from types import SimpleNamespace
 from quantcloud.proxy.process import EnvoyProcess, Upstream
 from quantcloud.settings import Settings
 

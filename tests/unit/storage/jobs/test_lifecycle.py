@@ -250,7 +250,6 @@ def explore(fresh: Callable[[], Path | str], examples: int) -> None:
     case.settings = settings(
         max_examples=examples,
         stateful_step_count=40,
-        deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
     )
     case().runTest()
