@@ -34,11 +34,15 @@ def quantcloud(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "quantcloud", *arguments]
 
 
+# As long as a token of `quantcloud token`.
+TOKEN_SECONDS = 30 * 24 * 60 * 60
+
+
 def newcomers_token(user: str | None = None) -> str:
     """Return a JWT for `user`, or else for a new one. The first request creates the account."""
     user = user or f"user-{uuid.uuid4()}"
     claims = {
-        "sub": user, "aud": "authenticated", "exp": int(time.time()) + 3600,
+        "sub": user, "aud": "authenticated", "exp": int(time.time()) + TOKEN_SECONDS,
         **({"email": user} if "@" in user else {}),
     }  # fmt: skip
     return jwt.encode(claims, SECRET, algorithm="HS256")
