@@ -10,6 +10,7 @@ from typing import Final, cast
 
 from qiskit.circuit import ControlFlowOp, Gate, QuantumCircuit
 from qiskit.quantum_info import Kraus, SuperOp
+from qiskit_aer.library.control_flow_instructions import AerJump
 from qiskit_aer.noise import (
     NoiseModel,
     QuantumError,
@@ -52,7 +53,11 @@ def noise_model(noise: Noise, circuit: QuantumCircuit, method: str) -> NoiseMode
 
     It has only the gates of `circuit`, because Aer expands every error in the model.
     """
-    as_kraus = method == "density_matrix" and circuit.num_qubits <= _KRAUS_QUBITS
+    # Before a shot, Aer draws one term of each error that is a mixture, and a loop would have the
+    # same one in all its rounds. It draws Kraus operators where it applies them.
+    has_jumps = any(isinstance(each.operation, AerJump) for each in circuit.data)
+    is_small = method == "density_matrix" and circuit.num_qubits <= _KRAUS_QUBITS
+    as_kraus = has_jumps or is_small
     model = NoiseModel()
     placed = _placed(circuit, range(circuit.num_qubits))
     alike = all(own.t1_us is own.t2_us is None for _, own in noise.qubits)
