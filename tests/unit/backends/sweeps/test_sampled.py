@@ -114,6 +114,20 @@ def test_the_outcomes_of_a_point_do_not_depend_on_the_window(executors, backend,
             assert part.registers[0].data == whole.registers[0].data[300:]
 
 
+@pytest.mark.parametrize(
+    ("backend", "method"), [*METHODS[1:], ("cirq", "statevector"), ("pennylane", "statevector")]
+)
+def test_an_observable_sees_a_qubit_whose_final_outcome_is_certain(executors, backend, method):
+    source = (
+        'OPENQASM 3.0; include "stdgates.inc"; input float[64] t; qubit[3] q; '
+        "reset q[1]; ry(t) q[0]; x q[2];"
+    )
+    observables = tuple([Observable((Term(1.0, ((qubit, "X"),)),)) for qubit in (1, 2)])
+    case = Problem(source, read(source), np.array([[0.4]]), observables)
+    values = array(case.run(executors[backend], method, shots=4000, observables=observables).values)
+    assert values == pytest.approx([0, 0], abs=0.1)
+
+
 def test_points_have_seeds_that_differ_and_stay():
     seeds = [point_seed(seed, point) for seed in range(30) for point in range(30)]
     assert len(set(seeds)) == 900
