@@ -122,7 +122,7 @@ class Application:
             clock=self._clock,
             lease_seconds=settings.lease_seconds,
             heartbeat_seconds=settings.heartbeat_seconds,
-            sweep_seconds=settings.sweep_seconds,
+            lease_check_seconds=settings.lease_check_seconds,
         )
         await lease_keeper.start()
         parts.push_async_callback(lease_keeper.stop)

@@ -3,12 +3,9 @@
 from pathlib import Path
 
 import grpc
-import structlog
 
 from quantcloud.certificates import Certificates
 from quantcloud.renewal import Renewal
-
-log = structlog.stdlib.get_logger(__name__)
 
 
 def server_credentials(certificates: Certificates) -> grpc.ServerCredentials | None:
@@ -42,8 +39,6 @@ class _Followed:
 
     def _read(self) -> None:
         self._certificates.check()
-        if (expiry := self._certificates.expiry()) is not None:
-            log.warning("renew the certificate of the gRPC port", expiry=expiry)
         self.configuration = grpc.ssl_server_certificate_configuration(
             [(self._key.read_bytes(), self._cert.read_bytes())],
             None if self._certificates.ca is None else self._certificates.ca.read_bytes(),

@@ -13,8 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-import structlog
-
 from quantcloud.certificates import Certificates
 from quantcloud.renewal import Renewal
 
@@ -25,8 +23,6 @@ _RAW: Final = {
 }
 _POLL_SECONDS: Final = 2.0
 _FOLDER: Final = "envoy.tls"
-
-log = structlog.stdlib.get_logger(__name__)
 
 
 def listener(tls: Certificates, folder: Path) -> Mapping[str, Any]:
@@ -120,8 +116,6 @@ class Secrets:
 
     def _write(self, name: str, tls: Certificates) -> None:
         tls.check()
-        if (expiry := tls.expiry()) is not None:
-            log.warning("renew the certificate of Envoy", side=name, expiry=expiry)
         if tls.cert is not None and tls.key is not None:
             pair = {"certificate_chain": _inline(tls.cert), "private_key": _inline(tls.key)}
             self._put(f"{name}-cert", {"tls_certificate": pair})

@@ -35,7 +35,7 @@ def test_a_server_survives_a_restart_of_its_database(tmp_path):
         ) as server,
     ):  # fmt: skip
         api = server.api()
-        running = api.run(slow(20, 60), backend="aer_simulator", shots=9)
+        running = api.run(slow(20, 25), backend="aer_simulator", shots=9)
         api.until(running, job_pb2.Job.running)
         waiting = api.run(BELL, backend="aer_simulator")
         watch = api.watch(running)

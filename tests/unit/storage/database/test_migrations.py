@@ -94,7 +94,7 @@ async def test_a_migration_keeps_the_rows(empty, revision):
     await prepare(empty, revision)
     await fill(empty)
     store = await Store.open(empty)
-    (event,) = await store.leases.sweep("server-1", T0)
+    (event,) = await store.leases.take_back("server-1", T0)
     assert event.job.status is JobStatus.QUEUED
     await submit(store)
     await store.close()

@@ -7,7 +7,7 @@ from array import array
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from quantcloud.domain.errors import InvalidArgument
@@ -35,7 +35,6 @@ def points(first: int, entries: Sequence[bytes], shot_bytes: int = 0) -> Points:
     return Points(first, array(SIZES, map(len, entries)), b"".join(entries), registers)
 
 
-@settings(deadline=None)
 @given(st.sampled_from(["zipped", "exact", "gradient", "variances", "probabilities", "packed"]))
 def test_what_was_asked_for_is_read_as_it_was_written(flag):
     sweep = Sweep(points=1, last=1, **{flag: True})
@@ -54,7 +53,6 @@ def test_a_process_reads_equal_observables_once():
     assert first != Observable(written.terms[:1])
 
 
-@settings(deadline=None)
 @given(st.data(), st.lists(st.binary(min_size=1, max_size=9), min_size=1, max_size=12))
 def test_pages_follow_each_other_without_gap_or_overlap(data, entries):
     shot_bytes = data.draw(st.integers(0, 3))
@@ -72,7 +70,6 @@ def test_pages_follow_each_other_without_gap_or_overlap(data, entries):
     assert joined(pages) == whole
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=40))
 def test_damaged_points_are_refused(content):
     with pytest.raises((struct.error, ValueError, TypeError, OverflowError)):
