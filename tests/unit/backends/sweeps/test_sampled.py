@@ -3,8 +3,15 @@
 import numpy as np
 import pytest
 
-from quantcloud.domain.execution import Noise
+from quantcloud.backends.aer.backend import CPU as AER
+from quantcloud.backends.cirq.backend import BACKEND as CIRQ
+from quantcloud.backends.local.backend import BACKEND as LOCAL
+from quantcloud.backends.sweeps import methods_of
+from quantcloud.circuits import analyse
+from quantcloud.domain.execution import Noise, RunOptions
 from quantcloud.domain.sweep import Observable, Term, point_seed
+from quantcloud.openqasm import parse
+from quantcloud.routing.method import Refusal
 from unit.backends.exact import assert_agrees, distribution
 from unit.backends.sweeping import Problem, array, bound, problem, read
 
@@ -196,6 +203,19 @@ def test_sampled_values_with_noise_see_the_state_before_the_readout(executors, b
     values, _ = case.expected(NOISE)
     off = (array(block.values) - values.ravel()) / array(block.errors)
     assert np.abs(off).max() < 5
+
+
+@pytest.mark.parametrize(("name", "backend"), [("local", LOCAL), ("aer", AER), ("cirq", CIRQ)])
+def test_a_multiple_of_the_identity_is_sampled(executors, name, backend):
+    source = 'OPENQASM 3.0; include "stdgates.inc"; input float[64] t; qubit q; ry(t) q;'
+    observables = (Observable((Term(-1.5, ()),)),)
+    case = Problem(source, read(source), np.array([[0.4]]), observables)
+    sweep = case.sweep(observables=observables)
+    methods = methods_of(backend, analyse(parse(source)), 100, RunOptions(), sweep)
+    assert not isinstance(methods, Refusal)
+    for method in methods:
+        block = case.run(executors[name], method.name, observables=observables)
+        assert array(block.values).tolist() == [-1.5]
 
 
 def test_a_point_without_a_value_is_named(executors):
