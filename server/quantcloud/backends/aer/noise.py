@@ -9,7 +9,7 @@ from functools import lru_cache, reduce
 from typing import Final, cast
 
 from qiskit.circuit import ControlFlowOp, Gate, QuantumCircuit
-from qiskit.quantum_info import Kraus, SuperOp
+from qiskit.quantum_info import Kraus, Pauli, SuperOp
 from qiskit_aer.library.control_flow_instructions import AerJump
 from qiskit_aer.noise import (
     NoiseModel,
@@ -118,14 +118,17 @@ def _error(
 def _parts(channels: GateChannels, times: tuple[_Times, ...]) -> Iterable[QuantumError]:
     depolarizing, pauli, damping, time_us = channels
     width = len(times)
+    mixtures: list[QuantumError] = []
     if depolarizing:
-        yield depolarizing_error(depolarizing, width)
+        mixtures.append(depolarizing_error(depolarizing, width))
     if pauli:
         length = len(pauli[0][0])
         rest = max(0.0, 1 - sum(probability for _, probability in pauli))
         # In Qiskit's names of operators, the last letter belongs to the first qubit.
         error = pauli_error([("I" * length, rest), *((name[::-1], each) for name, each in pauli)])
-        yield error if length == width else _together([error] * width)
+        mixtures.append(error if length == width else _together([error] * width))
+    if mixtures:
+        yield reduce(_mixed, mixtures)
     if damping:
         yield _together([amplitude_damping_error(damping)] * width)
     if time_us and any(times):
@@ -137,6 +140,19 @@ def _parts(channels: GateChannels, times: tuple[_Times, ...]) -> Iterable[Quantu
                 for each in times
             ]
         )
+
+
+def _mixed(first: QuantumError, second: QuantumError) -> QuantumError:
+    """Return two mixtures of Pauli operators as one, in which each operator has one term.
+
+    With equal terms, Aer may fail to make Kraus operators ("Kraus is empty").
+    """
+    both = first.compose(second)
+    terms: dict[str, float] = {}
+    for circuit, probability in zip(both.circuits, both.probabilities, strict=True):
+        label = Pauli(circuit).to_label().lstrip("-i")
+        terms[label] = terms.get(label, 0.0) + probability
+    return pauli_error(list(terms.items()))
 
 
 def _together(errors: Sequence[QuantumError]) -> QuantumError:
