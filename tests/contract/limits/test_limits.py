@@ -40,7 +40,7 @@ def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         "requests_per_minute": None, "max_concurrent_jobs": 1, "max_waiting_jobs": MOST,
     }  # fmt: skip
     with Server(
-        tmp_path_factory.mktemp("limited") / "data", "--workers", "2", "--no-envoy",
+        tmp_path_factory.mktemp("limited") / "data", "--workers", "2",
         QUANTCLOUD_TIERS=json.dumps({"developer": developer}),
         QUANTCLOUD_ANONYMOUS_REQUESTS_PER_MINUTE=str(STRANGERS),
         QUANTCLOUD_FAILED_LOGINS_PER_MINUTE=str(STRANGERS),
