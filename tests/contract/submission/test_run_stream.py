@@ -11,7 +11,7 @@ import grpc
 import pytest
 
 from support.api import Api
-from support.circuits import ASYMMETRIC, BELL, HEADER, SHORT_AND_SLOW, slow, wide
+from support.circuits import ASYMMETRIC, BELL, HEADER, slow, wide
 from support.clients.run_stream import RunStream
 from support.server import Server
 from thequantcloud.v1 import circuit_pb2, job_pb2
@@ -162,9 +162,11 @@ def test_each_kind_of_end_is_sent(ada: Api):
 
 
 def test_a_stream_limits_the_runs_in_progress(ada: Api):
+    # To admit so many circuits takes long.
+    ada.timeout = 240
     stream = RunStream(ada)
     for _ in range(IN_PROGRESS):
-        stream.send(SHORT_AND_SLOW, backend="aer_simulator", shots=1)
+        stream.send(slow(), backend="aer_simulator", shots=1)
     next_one = stream.send(ASYMMETRIC, backend="local_simulator", shots=1)
     jobs: dict[int, str] = {}
     answers = iter(stream)
