@@ -1,7 +1,8 @@
 """The renewal of certificates without a restart."""
 
+import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import structlog
@@ -11,6 +12,15 @@ from quantcloud.certificates import CertificateError, Certificates
 log = structlog.stdlib.get_logger(__name__)
 
 _DAY = 24 * 60 * 60.0
+_POLL_SECONDS = 2.0
+
+
+async def renew_forever(renewals: Sequence["Renewal"]) -> None:
+    """Call `renew` of each every two seconds. Only this task calls it."""
+    while True:
+        await asyncio.sleep(_POLL_SECONDS)
+        for renewal in renewals:
+            renewal.renew()
 
 
 class Renewal:

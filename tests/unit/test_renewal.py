@@ -1,5 +1,6 @@
 """Certificates that expire are told to the operator, once a day."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -7,8 +8,9 @@ import pytest
 import trustme
 from structlog.testing import capture_logs
 
+from quantcloud import renewal as renewals
 from quantcloud.certificates import Certificates
-from quantcloud.renewal import Renewal
+from quantcloud.renewal import Renewal, renew_forever
 
 DAY = 24 * 60 * 60
 
@@ -33,6 +35,28 @@ def test_an_operator_is_told_once_a_day(tmp_path: Path, days: int, told: str | N
             renewal.renew()
     assert [line["event"] for line in lines] == 3 * bool(told) * ["renew the certificate"]
     assert all(str(told) in line["expiry"] and line["side"] == "server" for line in lines)
+
+
+async def test_an_operator_is_told_without_handshakes(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(renewals, "_POLL_SECONDS", 0)
+    certificates = issue(tmp_path, days=2)
+    now, polled = 0.0, asyncio.Event()
+
+    def clock() -> float:
+        polled.set()
+        return now
+
+    with capture_logs() as lines:
+        task = asyncio.create_task(
+            renew_forever([Renewal(certificates, "grpc", polled.clear, clock)])
+        )
+        for day in range(3):
+            now = day * DAY
+            for _ in range(2):
+                polled.clear()
+                await asyncio.wait_for(polled.wait(), 10)
+        task.cancel()
+    assert [line["side"] for line in lines] == 3 * ["grpc"]
 
 
 def test_a_file_that_is_gone_ends_nothing(tmp_path: Path):

@@ -14,14 +14,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from quantcloud.certificates import Certificates
-from quantcloud.renewal import Renewal
+from quantcloud.renewal import Renewal, renew_forever
 
 _API: Final = "type.googleapis.com/envoy.extensions.transport_sockets"
 _RAW: Final = {
     "name": "envoy.transport_sockets.raw_buffer",
     "typed_config": {"@type": f"{_API}.raw_buffer.v3.RawBuffer"},
 }
-_POLL_SECONDS: Final = 2.0
 _FOLDER: Final = "envoy.tls"
 
 
@@ -100,19 +99,13 @@ class Secrets:
     def start(self) -> None:
         """Write the secrets again whenever a file of the operator changes."""
         if self.needed:
-            self._task = asyncio.create_task(self._follow(), name="certificates")
+            self._task = asyncio.create_task(renew_forever(self._renewals), name="certificates")
 
     async def stop(self) -> None:
         """Stop to follow the files."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-
-    async def _follow(self) -> None:
-        while True:
-            await asyncio.sleep(_POLL_SECONDS)
-            for renewal in self._renewals:
-                renewal.renew()
 
     def _write(self, name: str, tls: Certificates) -> None:
         tls.check()
