@@ -57,7 +57,10 @@ def restore(settings: Settings, file: Path, now: datetime) -> str:
     Raises `Failure`.
     """
     if postgres_url(settings.database):
-        raise Failure("the database is PostgreSQL; restore it with pg_restore or psql")
+        raise Failure(
+            "the database is PostgreSQL; restore it with pg_restore or psql, and run "
+            "`DELETE FROM store_epoch` in it before you start a server"
+        )
     revision = _verified(file)
     try:
         target = sqlite_path(settings.database)

@@ -96,6 +96,7 @@ class LeaseKeeper:
 
     async def _repeat(self, work: Callable[[], Awaitable[object]], seconds: float) -> None:
         delay = seconds
+        failing = False
         while True:
             await asyncio.sleep(delay)
             delay = seconds
@@ -103,6 +104,11 @@ class LeaseKeeper:
                 await work()
             except (Unavailable, Damaged) as error:
                 delay = min(seconds, RETRY_SECONDS)
-                log.warning("the leases could not be maintained", error=error.message)
+                # Once for each outage: `Health` logs when it ends.
+                if not failing:
+                    log.warning("the leases could not be maintained", error=error.message)
+                failing = True
             except Exception:
                 log.exception("the leases could not be maintained")
+            else:
+                failing = False

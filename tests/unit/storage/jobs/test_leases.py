@@ -1,8 +1,10 @@
 """Leases end when their owner sends no heartbeat for too long, and not before."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from quantcloud.domain.errors import Unavailable
 from quantcloud.domain.job import JobStatus, StaleLeaseError
@@ -153,3 +155,26 @@ async def test_an_outage_restarts_the_wait_before_a_sweep(store, monkeypatch):
     assert list(await own.take_back()) == []
     clock.pass_seconds(10)
     assert len(await own.take_back()) == 1
+
+
+async def test_each_outage_is_logged_once(store, monkeypatch):
+    """The database is away twice, for many heartbeats each."""
+    outage, over = 20, asyncio.Event()
+    answers = iter([False, *[True] * outage, False, *[True] * outage, False])
+
+    async def heartbeat(*_):
+        if (away := next(answers, None)) is None:
+            over.set()
+        elif away:
+            raise Unavailable("away")
+
+    monkeypatch.setattr(store.leases, "heartbeat", heartbeat)
+    keeper = LeaseKeeper(
+        store, owner="server-1", clock=Clock(), lease_seconds=30,
+        heartbeat_seconds=0.001, lease_check_seconds=30,
+    )  # fmt: skip
+    with capture_logs() as lines:
+        await keeper.start()
+        await asyncio.wait_for(over.wait(), 30)
+        await keeper.stop()
+    assert [line["event"] for line in lines] == ["the leases could not be maintained"] * 2
