@@ -1,5 +1,6 @@
 """What a sweep asks for and the points that are done are stored, paged and removed."""
 
+import json
 import math
 import pickle
 import struct
@@ -15,6 +16,7 @@ from quantcloud.domain.job import Job, JobResult, JobStatus, StaleLeaseError, Sw
 from quantcloud.domain.points import PAGE_BYTES, SIZES, Points, joined
 from quantcloud.domain.sweep import Observable, Parameter, Register, Sweep, Term
 from quantcloud.storage import NewJob, Room, Store
+from quantcloud.storage.database import codec
 from quantcloud.storage.jobs.sweeps import pack_sweep, unpack_sweep
 from unit.storage.builders import ANALYSIS, QASM, T0, UNLIMITED, at, new_job, routed, to
 
@@ -40,6 +42,23 @@ def test_what_was_asked_for_is_read_as_it_was_written(flag):
     sweep = Sweep(points=1, last=1, **{flag: True})
     assert unpack_sweep(pack_sweep(sweep)) == sweep
     assert unpack_sweep(pack_sweep(SWEEP)) == SWEEP
+
+
+@pytest.mark.parametrize("last", [math.pi, 0.0])
+@pytest.mark.parametrize("terms", [1, 200], ids=["short", "compressed"])
+def test_the_former_format_is_read(terms: int, last: float):
+    values = array("d", [0.1, last]).tobytes()
+    head = {
+        "points": 2, "parameters": [["theta", 1, 16]], "precision": None, "exact": True,
+        "observables": [[[0.5, [[0, "X"], [3, "Z"]]]] * terms, [[-1.0, []]]],
+    }  # fmt: skip
+    written = codec.pack(json.dumps(head, separators=(",", ":")).encode() + b"\n" + values)
+    assert codec.is_compressed(written) == (terms > 1)
+    sums = (Term(0.5, ((0, "X"), (3, "Z"))),) * terms, (Term(-1.0, ()),)
+    assert unpack_sweep(written) == Sweep(
+        points=2, last=2, parameters=(Parameter("theta", 1, values),),
+        observables=tuple(map(Observable, sums)), exact=True,
+    )  # fmt: skip
 
 
 def test_a_process_reads_equal_observables_once():
