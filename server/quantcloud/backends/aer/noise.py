@@ -56,8 +56,8 @@ def noise_model(noise: Noise, circuit: QuantumCircuit, method: str) -> NoiseMode
     # Before a shot, Aer draws one term of each error that is a mixture, and a loop would have the
     # same one in all its rounds. It draws Kraus operators where it applies them.
     has_jumps = any(isinstance(each.operation, AerJump) for each in circuit.data)
-    is_small = method == "density_matrix" and circuit.num_qubits <= _KRAUS_QUBITS
-    as_kraus = has_jumps or is_small
+    with_few_qubits = method == "density_matrix" and circuit.num_qubits <= _KRAUS_QUBITS
+    as_kraus = has_jumps or with_few_qubits
     model = NoiseModel()
     placed = _placed(circuit, range(circuit.num_qubits))
     alike = all(own.t1_us is own.t2_us is None for _, own in noise.qubits)
