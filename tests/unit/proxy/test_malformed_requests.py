@@ -39,8 +39,8 @@ def test_a_request_that_is_not_http_is_400(gate, raw):
     assert head.startswith("http/1.1 400 bad request")
     assert "content-type: application/json" in head
     sentence = (
-        "This is not a valid HTTP request: check the method, the path, which has no '#' nor spaces, "
-        "Host, Content-Length and the characters of the headers."
+        "This is not a valid HTTP request: check the method, the path, which has no '#' nor "
+        "spaces, Host, Content-Length and the characters of the headers."
     )
     assert json.loads(body) == invalid(sentence, "request", sentence)
     assert gate.upstream.refused == []
