@@ -45,6 +45,11 @@ BODIES = {
         "parameters.t.values[0]: must be a single value, got a list"
     ),
     '{"tags": ["a", null]}': "tags[1]: must not be null",
+    '{"tags": "a"}': "tags: must be a list",
+    '{"tags": 5}': "tags: must be a list",
+    '{"tags": {"a": "b"}}': "tags: must be a list",
+    '{"observables": {"terms": []}}': "observables: must be a list",
+    '{"observables": [{"terms": true}]}': "observables[0].terms: must be a list",
     '{"observables": [{"terms": [{"pauli": "Z", "coefficient": [1]}]}]}': (
         "observables[0].terms[0].coefficient: must be a single value, got a list"
     ),
@@ -97,7 +102,8 @@ def test_a_body_that_does_not_match_the_contract_is_explained(gate, http, body, 
 BATCHES = {
     '{"circuits": ["h q;"]}': 'circuits[0]: must be an object, got "h q;"',
     '{"circuits": [{}, 5]}': "circuits[1]: must be an object, got 5",
-    '{"circuits": "h q;"}': 'circuits: must be an object, got "h q;"',
+    '{"circuits": "h q;"}': "circuits: must be a list",
+    '{"circuits": {"qasm": "h q;"}}': "circuits: must be a list",
     '{"circuits": [[{}]]}': 'circuits[0]: must be an object, such as {"qasm": ...}, got a list',
     '{"circuits": [{}, null]}': "circuits[1]: must not be null",
     '{"circuits": [{"shots": "abc"}]}': 'circuits[0].shots: must be an integer, got "abc"',
@@ -109,6 +115,13 @@ def test_a_batch_that_does_not_match_the_contract_is_explained(gate, http, body,
     got = http.post("/v1/circuits/run-batch", content=body.encode())
     assert check(got, 400) == detail
     assert gate.upstream.requests == []
+
+
+def test_the_metadata_of_a_circuit_are_an_object_with_any_values(gate, http):
+    got = http.post("/v1/circuits", content=b'{"metadata": [1]}')
+    assert check(got, 400) == "metadata: must be an object, got a list"
+    assert gate.upstream.requests == []
+    assert http.post("/v1/circuits", json={"metadata": {"a": [[1], {"b": []}]}}).is_success
 
 
 def test_a_body_that_is_not_text_is_refused(http):

@@ -27,6 +27,7 @@ def exchange(gate, raw):
         b"nonsense\r\n\r\n",
         b"FROB / HTTP/1.1\r\nhost: x\r\n\r\n",
         b"GET /health HTTP/1.1\r\n\r\n",
+        b"GET /health#top HTTP/1.1\r\nhost: x\r\n\r\n",
         b"GET /\x01 HTTP/1.1\r\nhost: x\r\n\r\n",
         b"GET /health HTTP/1.1\r\nhost: x\r\nx-a: \x00\r\n\r\n",
         b"GET /health HTTP/1.1\r\nhost: x\r\ncontent-length: many\r\n\r\n",
@@ -37,7 +38,10 @@ def test_a_request_that_is_not_http_is_400(gate, raw):
     head, body = exchange(gate, raw)
     assert head.startswith("http/1.1 400 bad request")
     assert "content-type: application/json" in head
-    sentence = "This is not a valid HTTP request."
+    sentence = (
+        "This is not a valid HTTP request: check the method, the path, which has no '#' nor "
+        "spaces, Host, Content-Length and the characters of the headers."
+    )
     assert json.loads(body) == invalid(sentence, "request", sentence)
     assert gate.upstream.refused == []
 
