@@ -220,7 +220,7 @@ class Lifecycle(Checked):
     @rule(by=st.sampled_from(OWNERS))
     def sweep(self, by):
         now = self.now()
-        events = self.call(self.store.leases.sweep(by, at(now)))
+        events = self.call(self.store.leases.take_back(by, at(now)))
         expired = {
             job_id
             for job_id, model in self.jobs.items()
