@@ -25,7 +25,9 @@ def backup(settings: Settings, target: Path) -> str:
     Raises `Failure`.
     """
     if postgres_url(settings.database):
-        raise Failure("the database is PostgreSQL; copy it with pg_dump")
+        raise Failure(
+            "the database is PostgreSQL; copy it with `pg_dump --exclude-table-data=store_epoch`"
+        )
     source = existing_file(settings)
     if target.exists():
         raise Failure(f"{target} already exists; name a new file")
