@@ -15,12 +15,14 @@ _HEAD = """\
 --
 -- `calls` has the RPCs with an HTTP path: the message of the body, the query parameters, and
 -- whether the answer is a stream. `messages` has the keys of each message in a body, and the
--- message of each key's value. The message `any` stands for all other values. It has every key.
+-- message of each key's value. The message `any` stands for all other values, and `object` for
+-- those that are objects. They have every key.
 -- `lists` in a message says how deep the lists of a key's value may be nested. A key that it leaves
 -- out takes no list. `enums` has the words of each enum.
 """
 # The messages of protobuf whose JSON is an object of the caller's own.
 _ANY = "any"
+_OBJECT = "object"
 _VARIABLE = re.compile(r"{\w+}")
 _MAGIC = re.compile(r"[-.]")
 _NAME = re.compile(r"[A-Za-z_]\w*")
@@ -76,7 +78,8 @@ def _add(messages: dict[str, Any], message: Descriptor, fields: Iterable[FieldDe
     messages[message.name] = {**dict(enumerate(names, 1)), "types": types}
     for field in fields:
         inner = field.message_type
-        types[field.name] = _ANY
+        is_object = inner is not None and inner.full_name == "google.protobuf.Struct"
+        types[field.name] = _OBJECT if is_object else _ANY
         if field.is_repeated and not (inner and inner.GetOptions().map_entry):
             is_list = inner is not None and inner.full_name == "google.protobuf.ListValue"
             lists[field.name] = 2 if is_list else 1

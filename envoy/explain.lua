@@ -68,7 +68,8 @@ end
 
 return function(sentence)
   if sentence == "" or sentence == "Bad Request" then
-    return "This is not a valid HTTP request."
+    return "This is not a valid HTTP request: check the method, the path, which has no '#' nor spaces, "
+      .. "Host, Content-Length and the characters of the headers."
   end
   local field, value, kind = sentence:match("^(.-): invalid value (.*) for type (%S+)$")
   if field then

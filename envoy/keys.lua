@@ -1,6 +1,6 @@
 -- Finds keys, lists and nulls that a JSON body must not have. Envoy's transcoder drops an unknown key
 -- and a null in a list, uses the last value of a key that is there twice, joins a list in a list to the
--- outer one, and accepts keys and texts without double quotes.
+-- outer one, takes another value for a list of it, and accepts keys and texts without double quotes.
 
 local instead = dofile(FOLDER .. "/instead.lua")
 local text = dofile(FOLDER .. "/text.lua")
@@ -11,6 +11,8 @@ local DEEPEST = 100
 -- The most keys, values, commas and brackets of a body. Envoy's thread serves no other request while it
 -- reads them. The transcoder needs longer for such a body than this filter.
 local MOST = 1000000
+
+CONTRACT.messages.object = CONTRACT.messages.any
 
 local QUOTE, COMMA, OPEN, CLOSE, BEGIN, END = ('",{}[]'):byte(1, 6)
 
@@ -120,6 +122,9 @@ local function read_key(json, at, stack, depth)
     return nil, wrong_key(stack, depth, key)
   end
   frame.seen[key], frame.key, frame.kind = true, key, kind
+  if (frame.message.lists or {})[key] and json:find('^%s*:%s*["{%dtf-]', closed + 1) then
+    return nil, wrong_value(stack, depth, "must be a list")
+  end
   -- The transcoder would call a map's value `[0].value`.
   if frame.message.types["*"] and kind ~= "any" and json:find('^%s*:%s*["%dtf-]', closed + 1) then
     return nil, wrong_value(stack, depth, right_form(kind))

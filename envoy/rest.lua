@@ -188,6 +188,8 @@ local function check_content(handle, headers, method)
     return
   elseif kind ~= "" and kind ~= "application/json" then
     refuse_content(handle, "Content-Type: must be application/json, got " .. text.shorten(kind) .. ".")
+  elseif encoding == "" then
+    headers:remove("content-encoding")
   elseif encoding and encoding:lower() == "gzip" then
     headers:replace("content-encoding", "gzip") -- the filter `decompressor` knows no other case
   elseif encoding and encoding:lower() ~= "identity" then

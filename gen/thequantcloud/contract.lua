@@ -2,7 +2,8 @@
 --
 -- `calls` has the RPCs with an HTTP path: the message of the body, the query parameters, and
 -- whether the answer is a stream. `messages` has the keys of each message in a body, and the
--- message of each key's value. The message `any` stands for all other values. It has every key.
+-- message of each key's value. The message `any` stands for all other values, and `object` for
+-- those that are objects. They have every key.
 -- `lists` in a message says how deep the lists of a key's value may be nested. A key that it leaves
 -- out takes no list. `enums` has the words of each enum.
 return {
@@ -124,7 +125,7 @@ return {
       "qasm",
       "num_qubits",
       "metadata",
-      types = {name = "any", code = "any", qasm = "any", num_qubits = "any", metadata = "any"},
+      types = {name = "any", code = "any", qasm = "any", num_qubits = "any", metadata = "object"},
     },
     CreateWatchTicketRequest = {"path", types = {path = "any"}},
     DrawCircuitRequest = {"qasm", types = {qasm = "any"}},
@@ -249,7 +250,7 @@ return {
       "qasm",
       "num_qubits",
       "metadata",
-      types = {name = "any", code = "any", qasm = "any", num_qubits = "any", metadata = "any"},
+      types = {name = "any", code = "any", qasm = "any", num_qubits = "any", metadata = "object"},
     },
     any = {types = {["*"] = "any"}},
   },

@@ -13,11 +13,13 @@ from functools import partial
 from importlib import metadata
 from pathlib import Path
 
+import grpc
+
 from quantcloud import DISTRIBUTION
 from quantcloud.aio import offload
 from quantcloud.api.access import AccessControl
 from quantcloud.api.server import GrpcServer, UseCases
-from quantcloud.api.tls import server_credentials
+from quantcloud.api.tls import grpc_tls
 from quantcloud.auth.authenticator import Authenticator
 from quantcloud.auth.issuer import issuer, sign_in_codes, tickets
 from quantcloud.auth.jwt import JwtVerifier
@@ -31,6 +33,7 @@ from quantcloud.endpoints import Endpoints, bracketed, sign_in_link
 from quantcloud.engine.start import Started, start_engine
 from quantcloud.private import keep_private, private_socket
 from quantcloud.proxy.process import EnvoyProcess, Upstream
+from quantcloud.renewal import renew_forever
 from quantcloud.routing.cost_model import CostModel
 from quantcloud.scheduling.housekeeping import Housekeeping
 from quantcloud.scheduling.lease_keeper import LeaseKeeper
@@ -122,7 +125,7 @@ class Application:
             clock=self._clock,
             lease_seconds=settings.lease_seconds,
             heartbeat_seconds=settings.heartbeat_seconds,
-            sweep_seconds=settings.sweep_seconds,
+            lease_check_seconds=settings.lease_check_seconds,
         )
         await lease_keeper.start()
         parts.push_async_callback(lease_keeper.stop)
@@ -168,7 +171,7 @@ class Application:
         grpc_port = await server.start(
             settings.grpc_host,
             settings.grpc_port,
-            credentials=server_credentials(settings.grpc_tls),
+            credentials=self._grpc_credentials(),
             socket=inside,
         )
         # In case the drain, which also stops it, is never reached.
@@ -240,6 +243,14 @@ class Application:
                 scheduler.is_idle and time.monotonic() - fleet.decided_at > _QUIET_SECONDS
             ),
         )
+
+    def _grpc_credentials(self) -> grpc.ServerCredentials | None:
+        tls = grpc_tls(self._settings.grpc_tls)
+        if tls is None:
+            return None
+        renewing = asyncio.create_task(renew_forever([tls.renewal]), name="gRPC certificates")
+        self._parts.callback(renewing.cancel)
+        return tls.credentials
 
     def _inside_socket(self) -> Path | None:
         """Return the socket by which our own Envoy reaches the server, faster than by TCP."""

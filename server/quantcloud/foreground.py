@@ -122,7 +122,8 @@ def _within_open_files(settings: Settings) -> Settings:
     wanted, most = settings.max_connections, most_connections()
     if wanted <= most:
         return settings
-    log.warning(
+    given = "max_connections" in settings.model_fields_set
+    (log.warning if given else log.info)(
         "the limit of open files allows fewer connections than max_connections; raise it "
         "(ulimit -n, LimitNOFILE) to twice that number",
         max_connections=wanted, allowed=most,

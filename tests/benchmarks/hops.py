@@ -181,7 +181,7 @@ async def _serving() -> AsyncGenerator[Callable[[str], asyncio.Task[None]]]:
     with tempfile.TemporaryDirectory(prefix="quantcloud-hops-") as folder:
         settings = Settings(
             data_dir=Path(folder), grpc_port=0, envoy=False, workers=2, router_calibrate=False,
-            jwt_secret=_SECRET, lease_seconds=600, heartbeat_seconds=300, sweep_seconds=300,
+            jwt_secret=_SECRET, lease_seconds=600, heartbeat_seconds=300, lease_check_seconds=300,
             tiers={"explorer": {"requests_per_minute": 10_000}},
         )  # fmt: skip
         claims = {"sub": "ada", "aud": "authenticated", "exp": int(time.time()) + 3600}

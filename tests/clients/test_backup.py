@@ -56,8 +56,14 @@ def test_postgresql_and_missing_files_are_refused(tmp_path):
     server._environment["QUANTCLOUD_DATABASE_URL"] = "postgresql://localhost/quantcloud"
     done = backup(server, tmp_path / "copy.db")
     assert done.returncode == 1
-    assert "pg_dump" in done.stderr
+    assert "pg_dump --exclude-table-data=store_epoch" in done.stderr
     assert not (tmp_path / "copy.db").exists()
+    done = subprocess.run(
+        quantcloud("restore", str(tmp_path / "copy.db"), "--data-dir", str(server.data_dir)),
+        capture_output=True, text=True, check=False, env=server._environment,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "DELETE FROM store_epoch" in done.stderr
 
 
 def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

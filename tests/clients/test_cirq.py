@@ -16,18 +16,10 @@ from quantcloud import Client
 from quantcloud.cirq import Sampler
 from quantcloud.cirq.circuits import export
 from quantcloud.client import InvalidRequest
-from support.server import Server
+
+pytestmark = pytest.mark.usefixtures("configured")
 
 A, B = sympy.symbols("a b")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def configured(server: Server):
-    """Set the variables by which the adapter finds the server."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("QUANTCLOUD_SERVER", server.endpoints.grpc)
-        patch.setenv("QUANTCLOUD_TOKEN", server.token(tier="enterprise"))
-        yield
 
 
 GATES = {

@@ -109,11 +109,6 @@ def fits(value: Any, shape: Any) -> bool:
 
 
 @pytest.fixture(scope="module")
-def ada(server: Server) -> Api:
-    return server.api()
-
-
-@pytest.fixture(scope="module")
 def credentials(ada: Api) -> dict[str, dict[str, str]]:
     """A JWT and an API key, in the headers that QuantStudio puts them in."""
     key = ada.rest("POST", "/v1/auth/api-keys", {"name": "studio"}).json()["key"]

@@ -26,11 +26,6 @@ NOBODY = "00000000-0000-4000-8000-000000000000"
 
 
 @pytest.fixture(scope="module")
-def ada(server: Server) -> Api:
-    return server.api()
-
-
-@pytest.fixture(scope="module")
 def client(server: Server, ada: Api) -> Iterator[CloudClient]:
     key = ada.rest("POST", "/v1/auth/api-keys", {"name": "sdk"}).json()["key"]
     with CloudClient(api_key=key, api_base=f"{server.endpoints.http}/v1") as client:

@@ -53,11 +53,6 @@ def call(server: Server, path: str, metadata: Any, **fields: Any) -> Answer:
 
 
 @pytest.fixture(scope="module")
-def ada(server: Server) -> Api:
-    return server.api()
-
-
-@pytest.fixture(scope="module")
 def eve(server: Server) -> Api:
     return server.api()
 

@@ -28,11 +28,6 @@ RUN = ("aer_simulator", "cirq_simulator", "local_simulator", "pennylane_simulato
 STORY = ["submitted", "analyzing", "routing", "queued", "dispatched", "running", "completed"]
 
 
-@pytest.fixture(scope="module")
-def ada(server: Server) -> Api:
-    return server.api()
-
-
 def status_of(event: job_pb2.JobEvent) -> str:
     return job_pb2.Job.Status.Name(event.job.status)
 

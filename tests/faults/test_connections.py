@@ -1,5 +1,6 @@
 """Connections that take all of a port, or all files that a process may open, stop no one else."""
 
+import json
 import socket
 import sys
 from collections.abc import Iterator
@@ -34,9 +35,22 @@ def silent_connections(address: str, number: int) -> Iterator[None]:
         yield
 
 
+def open_files_lines(server: Server) -> list[str]:
+    """Return the levels at which the log of a server speaks of the limit of open files."""
+    lines = map(json.loads, server.log_path.read_text().splitlines())
+    return [line["level"] for line in lines if "limit of open files" in line["event"]]
+
+
+def test_an_operator_who_asks_for_more_connections_than_files_is_warned(tmp_path: Path):
+    with ServerWithFewFiles(
+        tmp_path / "data", "--workers", "1", "--no-envoy", QUANTCLOUD_MAX_CONNECTIONS="10000"
+    ) as server:
+        assert open_files_lines(server) == ["warning"]
+
+
 def test_many_connections_leave_files_for_all_else(tmp_path: Path):
     with ServerWithFewFiles(tmp_path / "data", "--workers", "1") as server:
-        assert "limit of open files" in server.log_path.read_text()
+        assert open_files_lines(server) == ["info"]
         api = server.api()
         # The channel connects with its first call.
         assert api.finish(api.run(ASYMMETRIC)).job.status == job_pb2.Job.completed

@@ -61,11 +61,6 @@ FILES = [
 ]
 
 
-@pytest.fixture(scope="module")
-def ada(server: Server) -> Api:
-    return server.api()
-
-
 @pytest.fixture(scope="module", autouse=True)
 def no_unexpected_exception(server: Server) -> Iterator[None]:
     """The server keeps running and meets no unexpected exception."""

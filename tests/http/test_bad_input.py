@@ -16,11 +16,6 @@ MIB = 1024 * 1024
 MISSING = "00000000-0000-4000-8000-000000000000"
 
 
-@pytest.fixture(scope="module")
-def ada(server: Server) -> Api:
-    return server.api()
-
-
 def detail(response: httpx.Response, status: int) -> str:
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/json"

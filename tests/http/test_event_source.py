@@ -21,11 +21,6 @@ PAGE_SECONDS = 60
 
 
 @pytest.fixture(scope="module")
-def ada(server: Server) -> Api:
-    return server.api()
-
-
-@pytest.fixture(scope="module")
 def ended(ada: Api) -> str:
     job_id = ada.run(BELL)
     ada.finish(job_id)

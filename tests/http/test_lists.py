@@ -34,11 +34,6 @@ def ids(page: dict[str, Any]) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def ada(server: Server) -> Api:
-    return server.api()
-
-
-@pytest.fixture(scope="module")
 def jobs(ada: Api) -> list[str]:
     """Five jobs, oldest first."""
     names = ["vqe-1", "vqe-2", "qaoa-1", None, "vqe-\u00e9 3"]

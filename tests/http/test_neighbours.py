@@ -10,11 +10,6 @@ from support.server import Server
 from thequantcloud.v1 import circuit_pb2, job_pb2, job_pb2_grpc, status_pb2, status_pb2_grpc
 
 
-@pytest.fixture(scope="module")
-def ada(server: Server) -> Api:
-    return server.api()
-
-
 def test_a_refusal_of_a_huge_value_closes_no_other_stream(server: Server, ada: Api):
     """Errors travel in headers, and too large headers close the connection to Envoy."""
     job = ada.run(slow(), backend="aer_simulator", shots=1)

@@ -50,11 +50,6 @@ MAX_EXAMPLES = os.environ.get("SOAK_EXAMPLES", "3")
 SEED = os.environ.get("SOAK_SEED", "1")
 
 
-@pytest.fixture(scope="module")
-def ada(server: Server) -> Api:
-    return server.api()
-
-
 def content(operation: dict[str, Any], status: int, media: str = "application/json") -> Any:
     response = operation["responses"][str(status)]
     if "$ref" in response:

@@ -20,11 +20,6 @@ print(result.counts)
 
 
 @pytest.fixture(scope="module")
-def ada(server: Server) -> Api:
-    return server.api()
-
-
-@pytest.fixture(scope="module")
 def key(ada: Api) -> dict[str, str]:
     made = ada.rest("POST", "/v1/auth/api-keys", {"name": "QuantStudio"})
     return {"X-API-Key": made.json()["key"]}

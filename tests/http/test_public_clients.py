@@ -2,11 +2,8 @@
 
 from typing import Any
 
-import pytest
-
 from support.api import Api
 from support.circuits import BELL, HEADER
-from support.server import Server
 
 SDK_GATES = (
     "sx q[0]; sxdg q[0]; p(0.1) q[0]; r(1e-07,.5) q[0]; cs q[0],q[1]; csdg q[0],q[1]; "
@@ -15,11 +12,6 @@ SDK_GATES = (
     "iswap q[0],q[1]; dcx q[0],q[1]; ecr q[0],q[1]; ccz q[0],q[1],q[2]; swap q[0],q[1]; "
     "cswap q[0],q[1],q[2]; "
 )
-
-
-@pytest.fixture(scope="module")
-def ada(server: Server) -> Api:
-    return server.api()
 
 
 def submitted(ada: Api, body: dict[str, Any]) -> dict[str, Any]:

@@ -192,8 +192,3 @@ def test_head_answers_like_get_and_ends(server: Server, ada: Api, path: str):
     if "{}" in path:
         missing = "00000000-0000-4000-8000-000000000000"
         assert ada.rest("HEAD", path.format(missing)).status_code == 404
-
-
-@pytest.fixture(scope="module")
-def ada(server: Server) -> Api:
-    return server.api()

@@ -10,7 +10,6 @@ import pytest
 from support.api import Api
 from support.circuits import BELL
 from support.openapi import API, conforms
-from support.server import Server
 
 TURN = """OPENQASM 3.0;
 include "stdgates.inc";
@@ -26,11 +25,6 @@ OBSERVABLES = [
     {"terms": [{"projector": "00"}]},
 ]
 RESULT = API["components"]["schemas"]["JobResult"]
-
-
-@pytest.fixture(scope="module")
-def ada(server: Server) -> Api:
-    return server.api()
 
 
 def run(api: Api, qasm: str, **fields: Any) -> str:

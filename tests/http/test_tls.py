@@ -1,5 +1,6 @@
 """TLS at Envoy and at the gRPC port: versions, client certificates, renewal and redirects."""
 
+import json
 import os
 import socket
 import ssl
@@ -118,6 +119,12 @@ def served(address: str, folder: Path) -> tuple[str, str | None, int]:
         return connection.version() or "", connection.selected_alpn_protocol(), number
 
 
+def renewed(log: bytes) -> set[str]:
+    """Return the sides of which a log says that they use a new certificate."""
+    lines = [json.loads(line) for line in log.splitlines(keepends=True) if line.endswith(b"\n")]
+    return {line["side"] for line in lines if line["event"] == "a new certificate is used"}
+
+
 def wait_until(holds: Callable[[], bool], seconds: float = 20) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
@@ -164,11 +171,13 @@ def test_a_new_certificate_is_used_while_an_open_stream_goes_on(server: TlsServe
     updates = api.watch_all()
     first = next(updates)
     assert first is not None
-    before = [
-        served(each, server.folder)[2] for each in (server.endpoints.http, server.endpoints.grpc)
-    ]
+    addresses = (server.endpoints.http, server.endpoints.grpc)
+    before = [served(each, server.folder)[2] for each in addresses]
+    size = server.log_path.stat().st_size
     issue(ca, server.folder, "server")
-    for address, number in zip((server.endpoints.http, server.endpoints.grpc), before, strict=True):
+    # Without a new connection.
+    wait_until(lambda: renewed(server.log_path.read_bytes()[size:]) == {"server", "grpc"})
+    for address, number in zip(addresses, before, strict=True):
         wait_until(lambda a=address, n=number: served(a, server.folder)[2] != n)
     job = api.run(BELL)
     assert any(event.job.job_id == job for response in updates for event in response.events)

@@ -38,7 +38,7 @@ class UnaryCall(_Call[Request, Callable[[Request, Context], Awaitable[Message]]]
         async with Session(self.path, context, self.rules) as session:
             await session.admit()
             request = await session.request(self.parse)
-            data = await encoded(await self.servicer(request, context))
+            data = await encoded(await self.servicer(request, context), over_rest=session.over_rest)
             await session.send_headers()
         return data
 
@@ -46,8 +46,9 @@ class UnaryCall(_Call[Request, Callable[[Request, Context], Awaitable[Message]]]
 class ServerStream(_Call[Request, Callable[[Request, Context], AsyncGenerator[Message]]]):
     """One request, many answers."""
 
-    # Many watchers of one job get the same message, one after the other.
-    _last: tuple[Message | None, bytes] = None, b""
+    # Many watchers of one job get the same message, one after the other. The last message, whether
+    # it was encoded for REST, and its bytes.
+    _last: tuple[Message | None, bool, bytes] = None, False, b""
 
     async def answer(self, _: object, context: Context) -> None:
         """Answer a call."""
@@ -64,19 +65,19 @@ class ServerStream(_Call[Request, Callable[[Request, Context], AsyncGenerator[Me
                     if session.only_headers:
                         await session.send_headers(now=True)
                         break
-                    data = await self._encoded(message)
+                    data = await self._encoded(message, over_rest=session.over_rest)
                     del message
                     await session.write(data)
                     del data
             finally:
                 await answers.aclose()
 
-    async def _encoded(self, message: Message) -> bytes:
-        last, data = self._last
-        if message is not last:
-            data = await encoded(message)
+    async def _encoded(self, message: Message, *, over_rest: bool) -> bytes:
+        last, was_over_rest, data = self._last
+        if message is not last or over_rest is not was_over_rest:
+            data = await encoded(message, over_rest=over_rest)
             if len(data) <= LARGE_BYTES:
-                self._last = message, data
+                self._last = message, over_rest, data
         return data
 
 
@@ -96,7 +97,7 @@ class RunCall(_Call[Request, Callable[[Request, Context], AsyncGenerator[Message
             async with aclosing(self.servicer(request, context)) as answers:
                 del request
                 async for message in answers:
-                    data = await encoded(message)
+                    data = await encoded(message, over_rest=session.over_rest)
                     del message
                     if session.at_end:
                         await session.before_answer()
@@ -120,7 +121,7 @@ class BidiStream(
             await session.send_headers(now=True)
             async with aclosing(self.servicer(_Requests(context, self.parse), context)) as answers:
                 async for message in answers:
-                    await session.write(await encoded(message))
+                    await session.write(await encoded(message, over_rest=session.over_rest))
                     del message
 
 

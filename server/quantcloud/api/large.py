@@ -41,12 +41,16 @@ class LargeMessage:
         return cast("M", self)
 
 
-async def encoded(message: Message) -> bytes:
-    """Return the bytes of a response with its JSON nulls."""
+async def encoded(message: Message, *, over_rest: bool = True) -> bytes:
+    """Return the bytes of a response, with its JSON nulls if it goes over REST or is large."""
     if isinstance(message, LargeMessage):
         # `bytes.join` releases the interpreter while it copies megabytes.
         return await offload.run(Work.COPY.cost(message.size), b"".join, message.parts)
-    add_json_nulls(message)
+    if over_rest:
+        add_json_nulls(message)
+    else:
+        # Another caller may have got the same message over REST.
+        message.DiscardUnknownFields()
     return message.SerializeToString()
 
 

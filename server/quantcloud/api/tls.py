@@ -1,50 +1,41 @@
-"""Certificates of the gRPC port, which are read again at a handshake if their files changed."""
+"""Certificates of the gRPC port, which are read again if their files changed."""
 
 from pathlib import Path
 
 import grpc
-import structlog
 
 from quantcloud.certificates import Certificates
 from quantcloud.renewal import Renewal
 
-log = structlog.stdlib.get_logger(__name__)
 
+class GrpcTls:
+    """TLS of the gRPC port. With a CA, clients must show a certificate.
 
-def server_credentials(certificates: Certificates) -> grpc.ServerCredentials | None:
-    """Return credentials, or None without TLS. With a CA, clients must show a certificate.
-
-    Raises `CertificateError` if a file cannot be used.
+    `renew_forever` keeps it current. Raises `CertificateError` or `OSError` if a file
+    cannot be used.
     """
-    if certificates.cert is None or certificates.key is None:
-        return None
-    followed = _Followed(certificates, certificates.cert, certificates.key)
-    return grpc.dynamic_ssl_server_credentials(
-        followed.configuration,
-        followed.fetch,
-        require_client_authentication=certificates.ca is not None,
-    )
 
-
-class _Followed:
-    """gRPC's configuration of a certificate, which follows the files."""
-
-    configuration: grpc.ServerCertificateConfiguration
-
-    def __init__(self, certificates: Certificates, cert: Path, key: Path) -> None:
-        self._certificates, self._cert, self._key = certificates, cert, key
-        self._renewal = Renewal(certificates, "grpc", self._read)
-
-    def fetch(self) -> grpc.ServerCertificateConfiguration:
-        """Return the configuration. gRPC calls this at each handshake, in a thread of its own."""
-        self._renewal.renew()
-        return self.configuration
+    def __init__(self, cert: Path, key: Path, ca: Path | None) -> None:
+        self._cert, self._key, self._ca = cert, key, ca
+        self._certificates = Certificates(cert, key, ca)
+        self.renewal = Renewal(self._certificates, "grpc", self._read)
+        self.credentials = grpc.dynamic_ssl_server_credentials(
+            self._configuration,
+            # gRPC calls this at each handshake, in a thread of its own.
+            lambda: self._configuration,
+            require_client_authentication=ca is not None,
+        )
 
     def _read(self) -> None:
         self._certificates.check()
-        if (expiry := self._certificates.expiry()) is not None:
-            log.warning("renew the certificate of the gRPC port", expiry=expiry)
-        self.configuration = grpc.ssl_server_certificate_configuration(
+        self._configuration = grpc.ssl_server_certificate_configuration(
             [(self._key.read_bytes(), self._cert.read_bytes())],
-            None if self._certificates.ca is None else self._certificates.ca.read_bytes(),
+            None if self._ca is None else self._ca.read_bytes(),
         )
+
+
+def grpc_tls(certificates: Certificates) -> GrpcTls | None:
+    """Return the TLS of the gRPC port, or None if it has none. Raises the errors of `GrpcTls`."""
+    if certificates.cert is None or certificates.key is None:
+        return None
+    return GrpcTls(certificates.cert, certificates.key, certificates.ca)

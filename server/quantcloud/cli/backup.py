@@ -25,7 +25,9 @@ def backup(settings: Settings, target: Path) -> str:
     Raises `Failure`.
     """
     if postgres_url(settings.database):
-        raise Failure("the database is PostgreSQL; copy it with pg_dump")
+        raise Failure(
+            "the database is PostgreSQL; copy it with `pg_dump --exclude-table-data=store_epoch`"
+        )
     source = existing_file(settings)
     if target.exists():
         raise Failure(f"{target} already exists; name a new file")
@@ -57,7 +59,10 @@ def restore(settings: Settings, file: Path, now: datetime) -> str:
     Raises `Failure`.
     """
     if postgres_url(settings.database):
-        raise Failure("the database is PostgreSQL; restore it with pg_restore or psql")
+        raise Failure(
+            "the database is PostgreSQL; restore it with pg_restore or psql, and run "
+            "`DELETE FROM store_epoch` in it before you start a server"
+        )
     revision = _verified(file)
     try:
         target = sqlite_path(settings.database)

@@ -55,7 +55,9 @@ def _service(client: Client) -> Iterator[_Finding]:
         yield "good", "server", f"{address} answers", ""
         kind = "database" if error.reason in _STORE else "workers"
         check = "server" if error.reason == "SERVER_DRAINING" else kind
-        yield "bad", check, one_line(error), advice(error) or "see the log of the server"
+        # A failure of the database has its cause in the log; the error's advice is for its callers.
+        remedy = "" if kind == "database" else advice(error)
+        yield "bad", check, one_line(error), remedy or "see the log of the server"
         return
     except QuantCloudError as error:
         yield "bad", "server", one_line(error), advice(error)

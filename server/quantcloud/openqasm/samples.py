@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 _LIGHT = ("cx {0},{1}", "cz {0},{1}", "x {0}", "s {0}")
 _PHASES = ("rz({2}) {0}", "cp({2}) {0},{1}", "t {0}", "cx {0},{1}")
 _DENSE = ("h {0}", "rx({2}) {0}", "ry({2}) {0}", "u3({2},0.2,0.3) {0}")
-_WIDE = ("ccx {0},{1},{3}", "cswap {0},{1},{3}", "h {0}")
+_WIDE = ("ccx {0},{1},{3}", "cswap {0},{1},{3}", "rccx {0},{1},{3}", "h {0}")
 _WIDE_FROM = 3
 
 

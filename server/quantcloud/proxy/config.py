@@ -4,6 +4,8 @@ import importlib.util
 import ipaddress
 import json
 import re
+import socket
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
@@ -23,6 +25,9 @@ _PRIVATE = 0o600
 _MAX_HEAP = 2 << 30
 # Envoy's transcoder holds about five times the body of a watched request until the watch ends.
 _WATCHED_BODY_BYTES = 1 << 20
+# After how much silence the kernel asks whether a client is there. And how long a client may
+# acknowledge nothing: HTTP/1.1 has no pings, and without this limit Linux tries for 15 minutes.
+_KEEPALIVE_SECONDS, _VANISHED_SECONDS = 20, 60
 
 _HEALTH_CHECK = {
     "timeout": "1s",
@@ -137,6 +142,7 @@ def template_values(
         "max_watched_body_bytes": watched_body_bytes,
         "max_connections_per_address": _connections_per_address(settings),
         "max_heap_bytes": settings.envoy_memory or min(_MAX_HEAP, usable_memory() // 4),
+        "socket_options": _socket_options(),
         "connection_idle": _duration(settings.connection_idle_seconds),
         "watch_idle": _duration(settings.watch_idle_seconds),
         "headers_too_large": f"The headers are too large: they may have {settings.max_header_kib} "
@@ -188,6 +194,22 @@ def _connections_per_address(settings: Settings) -> int:
     if settings.trusted_proxies:
         return settings.max_connections
     return settings.max_connections_per_address
+
+
+def _socket_options() -> list[dict[str, int]]:
+    """Return options by which the kernel ends connections to clients that vanished."""
+    if sys.platform != "linux":
+        return []
+    values = {
+        (socket.SOL_SOCKET, socket.SO_KEEPALIVE): 1,
+        (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE): _KEEPALIVE_SECONDS,
+        (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL): _KEEPALIVE_SECONDS,
+        (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT): _VANISHED_SECONDS * 1000,
+    }
+    return [
+        {"level": level, "name": name, "int_value": value}
+        for (level, name), value in values.items()
+    ]
 
 
 def _duration(seconds: float) -> str:

@@ -13,20 +13,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-import structlog
-
 from quantcloud.certificates import Certificates
-from quantcloud.renewal import Renewal
+from quantcloud.renewal import Renewal, renew_forever
 
 _API: Final = "type.googleapis.com/envoy.extensions.transport_sockets"
 _RAW: Final = {
     "name": "envoy.transport_sockets.raw_buffer",
     "typed_config": {"@type": f"{_API}.raw_buffer.v3.RawBuffer"},
 }
-_POLL_SECONDS: Final = 2.0
 _FOLDER: Final = "envoy.tls"
-
-log = structlog.stdlib.get_logger(__name__)
 
 
 def listener(tls: Certificates, folder: Path) -> Mapping[str, Any]:
@@ -104,7 +99,7 @@ class Secrets:
     def start(self) -> None:
         """Write the secrets again whenever a file of the operator changes."""
         if self.needed:
-            self._task = asyncio.create_task(self._follow(), name="certificates")
+            self._task = asyncio.create_task(renew_forever(self._renewals), name="certificates")
 
     async def stop(self) -> None:
         """Stop to follow the files."""
@@ -112,16 +107,8 @@ class Secrets:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    async def _follow(self) -> None:
-        while True:
-            await asyncio.sleep(_POLL_SECONDS)
-            for renewal in self._renewals:
-                renewal.renew()
-
     def _write(self, name: str, tls: Certificates) -> None:
         tls.check()
-        if (expiry := tls.expiry()) is not None:
-            log.warning("renew the certificate of Envoy", side=name, expiry=expiry)
         if tls.cert is not None and tls.key is not None:
             pair = {"certificate_chain": _inline(tls.cert), "private_key": _inline(tls.key)}
             self._put(f"{name}-cert", {"tls_certificate": pair})

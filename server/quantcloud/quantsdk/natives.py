@@ -89,6 +89,8 @@ def _round(_: Budget, number: Any, ndigits: Any) -> Any:
 
 def _int(_: Budget, value: Any, base: Any) -> int:
     if type(value) is str:
+        if len(value) > MAX_BITS:
+            raise Refusal(f"at most {MAX_BITS} digits can be read as a whole number")
         return int(value, 10 if base is None else _whole(base))
     return int(_number(value))
 

@@ -12,7 +12,7 @@ from quantcloud.routing.correction import BOUNDS, KNOTS, Correction, Errors
 from quantcloud.routing.cost_model import Calibration, CostModel, Key
 from quantcloud.routing.work import Coefficients
 
-VERSION: Final = 2
+VERSION: Final = 3
 """The version of both formats and of what the backends count as work. The server ignores files of
 another version and measures again."""
 

@@ -1,8 +1,8 @@
 """Renews this server's leases, and ends the leases of servers that have died.
 
-After a database outage all leases look expired, though their runs go on. So a server sweeps only
-after it has been in touch with the database for one lease period. By then every other live server
-has had time to renew its own leases.
+After a database outage all leases look expired, though their runs go on. So a server ends leases
+only after it has been in touch with the database for one lease period. By then every other live
+server has had time to renew its own leases.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ log = structlog.stdlib.get_logger(__name__)
 
 
 class LeaseKeeper:
-    """Renews the leases of `owner` and sweeps all others. `clock` times the leases."""
+    """Renews the leases of `owner`, and ends those of dead servers. `clock` times the leases."""
 
     def __init__(
         self,
@@ -31,14 +31,14 @@ class LeaseKeeper:
         clock: Callable[[], datetime],
         lease_seconds: float,
         heartbeat_seconds: float,
-        sweep_seconds: float,
+        lease_check_seconds: float,
     ) -> None:
         self._leases = store.leases
         self._owner = owner
         self._clock = clock
         self._lease = timedelta(seconds=lease_seconds)
         self._heartbeat_seconds = heartbeat_seconds
-        self._sweep_seconds = sweep_seconds
+        self._check_seconds = lease_check_seconds
         # When the unbroken contact with the store began, and when the last heartbeat succeeded.
         self._since: datetime | None = None
         self._last_beat: datetime | None = None
@@ -49,7 +49,7 @@ class LeaseKeeper:
         await self.beat()
         self._tasks = [
             asyncio.create_task(self._repeat(self.beat, self._heartbeat_seconds)),
-            asyncio.create_task(self._repeat(self.sweep, self._sweep_seconds)),
+            asyncio.create_task(self._repeat(self.take_back, self._check_seconds)),
         ]
 
     async def stop(self) -> None:
@@ -77,12 +77,12 @@ class LeaseKeeper:
             self._since = now
         self._last_beat = now
 
-    async def sweep(self) -> Sequence[JobEvent]:
+    async def take_back(self) -> Sequence[JobEvent]:
         """End the leases of dead servers, if this server can tell which are dead."""
         now = self._clock()
         if self._since is None or not self._in_touch(now) or now - self._since < self._lease:
             return ()
-        events = await self._leases.sweep(self._owner, now)
+        events = await self._leases.take_back(self._owner, now)
         metrics.LEASES_EXPIRED.inc(len(events))
         for event in events:
             log.warning(
@@ -96,6 +96,7 @@ class LeaseKeeper:
 
     async def _repeat(self, work: Callable[[], Awaitable[object]], seconds: float) -> None:
         delay = seconds
+        failing = False
         while True:
             await asyncio.sleep(delay)
             delay = seconds
@@ -103,6 +104,11 @@ class LeaseKeeper:
                 await work()
             except (Unavailable, Damaged) as error:
                 delay = min(seconds, RETRY_SECONDS)
-                log.warning("the leases could not be maintained", error=error.message)
+                # Once for each outage: `Health` logs when it ends.
+                if not failing:
+                    log.warning("the leases could not be maintained", error=error.message)
+                failing = True
             except Exception:
                 log.exception("the leases could not be maintained")
+            else:
+                failing = False

@@ -34,7 +34,7 @@ from quantcloud.engine.base import (
 )
 from quantcloud.routing.explanation import with_actual
 from quantcloud.routing.method import Method
-from quantcloud.scheduling.early_runs import EarlyRun
+from quantcloud.scheduling.early_worker_runs import EarlyRun
 from quantcloud.scheduling.start_record import REFUSALS, StartRecord
 from quantcloud.scheduling.sweep_run import Loans, SweepRun
 from quantcloud.storage import MAX_LOSSES, Claim, Input, JobRecord, PackedResult, Store

@@ -17,7 +17,7 @@ from quantcloud.domain.job import Job, JobEvent, JobStatus
 from quantcloud.domain.news import News
 from quantcloud.engine.base import WorkerEngine
 from quantcloud.scheduling.claim_loop import ClaimLoop, Event
-from quantcloud.scheduling.early_runs import EarlyWorkerRuns
+from quantcloud.scheduling.early_worker_runs import EarlyWorkerRuns
 from quantcloud.scheduling.ledger import Ledger
 from quantcloud.scheduling.runner import Runner
 from quantcloud.storage import Claim, IdempotencyKey, NewJob, Store

@@ -238,7 +238,7 @@ class Settings(BaseSettings):
     """After how long a silent server's runs go to others."""
     heartbeat_seconds: Period = 10.0
     """How often a server renews its leases."""
-    sweep_seconds: Period = 5.0
+    lease_check_seconds: Period = 5.0
     """How often a server looks for leases that ended."""
 
     watch_checkpoint_seconds: Period = 15.0

@@ -1,5 +1,6 @@
 """Accounts with all that they own: lists, usage and deletion, for the operator."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
@@ -139,9 +140,18 @@ class AccountData:
     async def delete(self, account_id: str) -> Mapping[str, int]:
         """Delete the account and what is left of it; return the number of each kind.
 
-        Jobs must be deleted before.
+        Call `delete_jobs` before, until it deletes none: this transaction also deletes the jobs
+        that were submitted since, and all other writes wait for it.
         """
-        return await self._writer.run_alone(lambda tx: _run(tx, _DELETE_ACCOUNT, account_id))
+
+        def unit(tx: Transaction) -> Mapping[str, int]:
+            deleted: Counter[str] = Counter()
+            while found := _run(tx, _DELETE_JOBS, account_id):
+                deleted.update(found)
+            deleted.update(_run(tx, _DELETE_ACCOUNT, account_id))
+            return deleted
+
+        return await self._writer.run_alone(unit)
 
     async def revoke_key(self, key_id: str, digest: bytes, at: datetime) -> RevokedKey:
         """Revoke the key with this id or digest. Raises `NotFound`, also if it is revoked."""

@@ -27,7 +27,9 @@ WIDE = HEADER + (
 @pytest.fixture(scope="module")
 def quiet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with two workers that nothing else uses."""
-    with Server(tmp_path_factory.mktemp("quiet") / "data", "--workers", "2") as running:
+    with Server(
+        tmp_path_factory.mktemp("quiet") / "data", "--workers", "2", "--no-envoy"
+    ) as running:
         yield running
 
 

@@ -166,7 +166,9 @@ def hardware(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("hardware")
     source = (HERE / "pretend_qpu.py").read_text()
     install(folder / "site", "pretend_qpu", source, {"qpu": "pretend_qpu:BACKEND"})
-    with Server(folder / "data", "--workers", "2", PYTHONPATH=str(folder / "site")) as running:
+    with Server(
+        folder / "data", "--workers", "2", "--no-envoy", PYTHONPATH=str(folder / "site")
+    ) as running:
         yield running
 
 

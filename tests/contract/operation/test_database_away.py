@@ -1,5 +1,7 @@
 """The database stops and starts again: nothing crashes, and no run is lost."""
 
+import json
+import subprocess
 import time
 
 import grpc
@@ -9,7 +11,7 @@ from grpc_status import rpc_status
 
 from support.circuits import BELL, slow
 from support.external.postgres import Postgres, installations
-from support.server import Server
+from support.server import Server, quantcloud
 from thequantcloud.v1 import job_pb2
 
 pytestmark = pytest.mark.skipif(not installations(), reason="PostgreSQL is not installed")
@@ -35,7 +37,7 @@ def test_a_server_survives_a_restart_of_its_database(tmp_path):
         ) as server,
     ):  # fmt: skip
         api = server.api()
-        running = api.run(slow(20, 60), backend="aer_simulator", shots=9)
+        running = api.run(slow(20, 25), backend="aer_simulator", shots=9)
         api.until(running, job_pb2.Job.running)
         waiting = api.run(BELL, backend="aer_simulator")
         watch = api.watch(running)
@@ -57,6 +59,14 @@ def test_a_server_survives_a_restart_of_its_database(tmp_path):
         deadline = time.monotonic() + 10
         while server.get("/health").json()["status"] == "healthy":
             assert time.monotonic() < deadline
+        said = subprocess.run(
+            quantcloud("doctor", "--server", server.endpoints.grpc, "--json"),
+            capture_output=True, text=True, check=False,
+            env={**server._environment, "QUANTCLOUD_TOKEN": api.credential},
+        )  # fmt: skip
+        found = {each["check"]: each for each in json.loads(said.stdout)}
+        assert found["database"]["state"] == "bad"
+        assert found["database"]["advice"] == "see the log of the server"
 
         postgres.start()
         # The run continued meanwhile. It is neither lost nor repeated.

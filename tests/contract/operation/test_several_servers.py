@@ -24,7 +24,7 @@ SETTINGS = {
     "QUANTCLOUD_PROXY_SECRET": PROXY_SECRET,
     "QUANTCLOUD_LEASE_SECONDS": "3",
     "QUANTCLOUD_HEARTBEAT_SECONDS": "1",
-    "QUANTCLOUD_SWEEP_SECONDS": "0.5",
+    "QUANTCLOUD_LEASE_CHECK_SECONDS": "0.5",
     "QUANTCLOUD_DATABASE_POLL_SECONDS": "0.5",
 }
 pytestmark = pytest.mark.skipif(not installations(), reason="PostgreSQL is not installed")

@@ -32,13 +32,13 @@ def cancel(api: Api, jobs: list[str]) -> None:
 def workers_only(tmp_path_factory: pytest.TempPathFactory):
     """A server that runs all circuits in workers."""
     data = tmp_path_factory.mktemp("workers_only") / "data"
-    options = ("--workers", str(WORKERS))
+    options = ("--workers", str(WORKERS), "--no-envoy")
     with Server(data, *options, QUANTCLOUD_RUN_INLINE="false") as server:
         yield server
 
 
 def test_a_small_circuit_is_completed_when_its_submission_returns(tmp_path: Path):
-    with Server(tmp_path / "data", "--workers", str(WORKERS)) as server:
+    with Server(tmp_path / "data", "--workers", str(WORKERS), "--no-envoy") as server:
         ada, bob = server.api(), server.api()
         busy = keep_busy(ada)
         for api in (ada, bob):

@@ -19,11 +19,6 @@ LOOP = f"{ANGLE}bit c;\nh q[0];\nc = measure q[0];\nif (c) ry(theta) q[1];\n"
 FIELDS: dict[str, Any] = {"gradient": True, "variances": True}
 
 
-@pytest.fixture(scope="module")
-def ada(server: Server) -> Api:
-    return server.api()
-
-
 def values(*numbers: float) -> sweep_pb2.ParameterValues:
     return sweep_pb2.ParameterValues(values=numbers)
 

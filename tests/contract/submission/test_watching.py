@@ -16,11 +16,6 @@ from support.server import SECRET, Server
 from thequantcloud.v1 import job_pb2
 
 
-@pytest.fixture(scope="module")
-def ada(server: Server) -> Api:
-    return server.api()
-
-
 def test_a_hundred_watchers_with_disconnects_see_all_events(ada: Api):
     see_the_log([ada])
 

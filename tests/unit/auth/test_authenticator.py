@@ -10,6 +10,7 @@ import jwt
 import pytest
 
 from quantcloud.auth import api_keys
+from quantcloud.auth import authenticator as module
 from quantcloud.auth.authenticator import Authenticator
 from quantcloud.auth.jwt import Issuer, JwtVerifier
 from quantcloud.auth.principal import Credential
@@ -90,6 +91,23 @@ async def test_calls_share_one_principal_until_the_account_changes(store: Store)
     assert first is second
     await store.accounts.ensure("ada", at=START, tier=Tier.ENTERPRISE)
     assert (await subject.authenticate(bearer())).account.tier is Tier.ENTERPRISE
+
+
+async def test_calls_with_two_keys_by_turns_share_a_principal_for_each(store: Store):
+    subject = authenticator(store)
+    keys = [await make_key(store) for _ in range(2)]
+    principals = [await subject.authenticate({"x-api-key": key}) for key in keys]
+    for key, principal in zip(keys, principals, strict=True):
+        assert await subject.authenticate({"x-api-key": key}) is principal
+
+
+async def test_what_is_remembered_of_credentials_is_bounded(store: Store, monkeypatch):
+    monkeypatch.setattr(module, "_MAXIMUM_REMEMBERED", 2)
+    subject = authenticator(store)
+    for number in range(5):
+        await subject.authenticate({"x-api-key": await make_key(store, f"user-{number}")})
+        assert len(subject._known) <= 2
+        assert len(subject._touched) <= 2
 
 
 @pytest.mark.parametrize(

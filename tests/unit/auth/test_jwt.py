@@ -5,9 +5,11 @@ import hashlib
 import hmac
 import json
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 from typing import Any
 
 import jwt
@@ -47,6 +49,22 @@ async def test_an_issued_token_is_valid():
     token = issue(HERE, "ada", now=now(), lifetime=HOUR, email="ada@example.org", name="Ada")
     found = await JwtVerifier(HERE).verify(token)
     assert (found.subject, found.email, found.name) == ("ada", "ada@example.org", "Ada")
+
+
+async def test_a_token_that_was_valid_expires(monkeypatch):
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime.now(tz) + 2 * HOUR
+
+    verifier = JwtVerifier(HERE)
+    token = issue(HERE, "ada", now=now(), lifetime=HOUR)
+    await verifier.verify(token)
+    clock = SimpleNamespace(time=lambda: time.time() + 7200)
+    monkeypatch.setattr("quantcloud.auth.jwt.time", clock)
+    monkeypatch.setattr("jwt.api_jwt.datetime", Later)
+    with pytest.raises(Unauthenticated, match="expired"):
+        await verifier.verify(token)
 
 
 async def test_supabase_claims_are_read():

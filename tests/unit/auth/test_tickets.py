@@ -27,7 +27,7 @@ PATH = "/v1/jobs/events"
 
 class Clock:
     def __init__(self) -> None:
-        self.now = datetime.now(UTC)
+        self.now = datetime.now(UTC).replace(microsecond=0)
 
     def __call__(self) -> datetime:
         return self.now
@@ -80,12 +80,12 @@ async def test_a_ticket_opens_within_a_minute_and_connects_again_for_an_hour(wor
     principal = await world.open(ticket.text)
     assert (principal.account_id, principal.credential) == ("ada", Credential.TICKET)
     assert principal.ticket_path == PATH
-    world.clock.now += timedelta(seconds=61)
+    world.clock.now += timedelta(seconds=60)
     assert await world.reason(ticket.text) == "TICKET_EXPIRED"
     assert await world.open(ticket.text, "7") == principal
-    world.clock.now += timedelta(minutes=58)
+    world.clock.now += timedelta(minutes=58, seconds=59)
     assert await world.open(ticket.text, "7") == principal
-    world.clock.now += timedelta(minutes=1)
+    world.clock.now += timedelta(seconds=1)
     assert await world.reason(ticket.text, "7") == "TICKET_EXPIRED"
     # A stream that is open stays open.
     await world.subject.recheck(principal, {HEADER: ticket.text})

@@ -1,5 +1,6 @@
 """Programs of OpenQASM 3 whose control flow depends on measurements."""
 
+import math
 from functools import cache
 
 import pytest
@@ -14,7 +15,7 @@ from quantcloud.circuits import analyse, expanded, with_measurements
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.circuits.classical import UnboundedLoopError
 from quantcloud.domain.errors import CircuitError
-from quantcloud.domain.execution import Execution, Noise, RunOptions
+from quantcloud.domain.execution import Execution, GateNoise, Noise, RunOptions
 from quantcloud.openqasm import parse
 from quantcloud.routing.method import Refusal
 from support.jobs import unrouted
@@ -53,6 +54,10 @@ PROGRAMS = {
             "c[0:2] = n; c[3] = b;"
         ),
         {"1001": 1 / 2, "1010": 1 / 4, "1011": 1 / 8, "0011": 1 / 8},
+    ),
+    "bits that become values of their neighbours": (
+        "h q[0]; h q[1]; c[0] = measure q[0]; c[1] = measure q[1]; c = c << 1;",
+        {"0000": 1 / 4, "0010": 1 / 4, "0100": 1 / 4, "0110": 1 / 4},
     ),
     "break": (
         "for int i in [0:3] { h q[0]; c[i] = measure q[0]; if (c[i]) break; }",
@@ -267,6 +272,25 @@ def test_noise_acts_in_loops():
     options = RunOptions(noise=Noise(depolarizing_1q=0.5, readout=0.0))
     counts = run(CPU, source, options=options)
     assert_distributed(counts, {"0011": 3 / 4, "0010": 1 / 4})
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [
+        Noise(depolarizing_1q=1.0),
+        Noise(gates=(("x", GateNoise(pauli=(("X", 0.5),))),)),
+        Noise(gates=(("x", GateNoise(amplitude_damping=0.5)),)),
+        Noise(t1_us=1.0, gate_time_1q_us=math.log(2)),
+        Noise(readout=0.5),
+    ],
+)
+def test_noise_differs_in_each_round_of_a_loop(noise: Noise):
+    source = HEADER + (
+        "uint[2] n = 0; while (c[0] == 0 && n < 3) "
+        "{ x q[0]; c[0] = measure q[0]; reset q[0]; n += 1; } c[1:2] = n;"
+    )
+    counts = run(CPU, source, options=RunOptions(noise=noise))
+    assert_distributed(counts, {"0011": 1 / 2, "0101": 1 / 4, "0111": 1 / 8, "0110": 1 / 8})
 
 
 def test_measured_bits_are_misread_in_loops():

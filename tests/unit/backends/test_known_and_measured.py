@@ -126,12 +126,12 @@ values = st.fixed_dictionaries({name: st.integers(0, (1 << SIZES[name]) - 1) for
 
 
 @given(st.lists(statements(), min_size=1, max_size=5), values)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_local_simulator_computes_as_the_parser(program: list[str], values: dict[str, int]):
     assert_equal(LOCAL, program, values)
 
 
 @given(st.lists(statements(), min_size=1, max_size=4), values)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 def test_aer_computes_as_the_parser(program: list[str], values: dict[str, int]):
     assert_equal(CPU, program, values)

@@ -1,65 +1,18 @@
-"""The methods that backends offer for a circuit, and that runs keep to the predictions."""
+"""The methods that backends offer for a circuit, and their predictions."""
 
-import os
-import re
-import subprocess
-import sys
-import time
-from importlib import metadata
-from pathlib import Path
-
-import numpy as np
 import pytest
 
 from quantcloud.backends.aer import backend as aer
-from quantcloud.backends.base import installed_backends
 from quantcloud.backends.cirq import backend as cirq
 from quantcloud.backends.local import backend as local
 from quantcloud.backends.pennylane import backend as pennylane
 from quantcloud.backends.simulation.costs import histories
 from quantcloud.circuits import analyse
-from quantcloud.domain.execution import Noise, RunOptions
+from quantcloud.domain.execution import RunOptions
 from quantcloud.openqasm import parse
 from quantcloud.routing.method import Refusal
-from unit.backends.exact import read, run, with_header
-
-SHOTS = 1024
-TESTS = Path(__file__).parents[2]
-PLAIN = RunOptions()
-NOISY = RunOptions(noise=Noise(0.01, 0.02, 0.03))
-
-
-def wide(num_qubits, gate="cp(0.3)", rounds=10):
-    """Return a circuit that is neither Clifford nor sparse, unless `gate` makes it so."""
-    pairs = "".join(
-        f"{gate} q[{i}],q[{i + 1}];" for _ in range(rounds) for i in range(num_qubits - 1)
-    )
-    return f"qreg q[{num_qubits}]; creg c[{num_qubits}]; h q[0]; {pairs} measure q -> c;"
-
-
-def ghz(num_qubits):
-    return wide(num_qubits, "cx", 1)
-
-
-def methods(backend, source, options=PLAIN, shots=SHOTS):
-    return backend.methods(analyse(parse(with_header(source))), shots, options)
-
-
-def names(offer):
-    assert not isinstance(offer, Refusal), offer
-    assert [method.seconds for method in offer] == sorted(method.seconds for method in offer)
-    assert all(method.memory_bytes > 0 for method in offer)
-    return {method.name for method in offer}
-
-
-def test_the_entry_points_lead_to_the_backends():
-    installed = installed_backends()
-    assert installed["aer_gpu_simulator"] is aer.GPU
-    for backend in (aer.CPU, cirq.BACKEND, local.BACKEND, pennylane.BACKEND):
-        assert installed[backend.info.name] is backend
-        assert backend.offline_reason() is None
-        assert backend.info.is_simulator
-        assert backend.info.cost_per_shot == 0
+from unit.backends.exact import with_header
+from unit.backends.offers import NOISY, SHOTS, ghz, methods, names, wide
 
 
 @pytest.mark.parametrize(
@@ -171,38 +124,6 @@ def test_libraries_without_conditional_measurements_refuse_them(backend, operati
     assert names(methods(backend, f"{start} x q[1]; measure q[1] -> c[1];")) == {"statevector"}
 
 
-@pytest.mark.parametrize(
-    ("backend", "num_qubits", "shots"),
-    [("local", 100, 1024), ("local", 1000, 1024), ("aer", 100, 100)],
-)
-def test_wide_ghz_states_are_sampled(executors, backend, num_qubits, shots):
-    outcome = run(executors[backend], "stabilizer", read(ghz(num_qubits)), shots)
-    assert outcome.counts.keys() == {"0" * num_qubits, "1" * num_qubits}
-    assert sum(outcome.counts.values()) == shots
-    assert min(outcome.counts.values()) > shots / 4
-
-
-def test_a_sparse_wide_circuit_is_exact_as_a_matrix_product_state(executors):
-    """Pairs of neighbours are independent, so each has its own distribution."""
-    width = 40
-    pairs = "".join(
-        f"ry({0.3 + 0.1 * i}) q[{i}]; cx q[{i}],q[{i + 1}]; ry(0.5) q[{i + 1}];"
-        for i in range(0, width, 2)
-    )
-    source = f"qreg q[{width}]; creg c[{width}]; {pairs} measure q -> c;"
-    assert names(methods(aer.CPU, source)) == {"matrix_product_state"}
-    shots = 20_000
-    outcome = run(executors["aer"], "matrix_product_state", read(source), shots)
-    ones = np.zeros(width)
-    for key, count in outcome.counts.items():
-        ones += count * np.array([bit == "1" for bit in reversed(key)])
-    first = np.sin((0.3 + 0.1 * np.arange(0, width, 2)) / 2) ** 2
-    second = first * np.cos(0.25) ** 2 + (1 - first) * np.sin(0.25) ** 2
-    exact = np.stack((first, second), axis=1).ravel()
-    # Hoeffding's bound of 1e-10 for each of the qubits.
-    assert np.abs(ones / shots - exact).max() < np.sqrt(np.log(2e10) / (2 * shots))
-
-
 def test_a_matrix_product_state_is_never_truncated():
     reach = "".join(f"cp(0.3) q[{i}],q[{i + 20}];" for i in range(20))
     source = f"qreg q[40]; creg c[40]; h q; {reach} measure q -> c;"
@@ -210,172 +131,7 @@ def test_a_matrix_product_state_is_never_truncated():
     assert "allow a Schmidt rank of 64 (its gates allow 2**20)" in refusal.reason
 
 
-@pytest.mark.parametrize("backend", ["local", "cirq", "pennylane"])
-def test_many_outcomes_are_counted_without_a_loop_over_shots(executors, backend):
-    circuit = read("qreg q[18]; creg c[18]; h q; measure q -> c;")
-    started = time.process_time()
-    outcome = run(executors[backend], "statevector", circuit, 100_000, memory=True)
-    assert time.process_time() - started < 2
-    assert len(outcome.counts) > 80_000
-    assert len(outcome.memory) == 100_000
-
-
-def test_the_gpu_backend_needs_a_cuda_build(tmp_path, monkeypatch):
-    assert aer.GPU.offline_reason() == "no CUDA build of Qiskit Aer is installed (qiskit-aer-gpu)"
-    folder = tmp_path / "qiskit_aer_gpu-0.18.0.dist-info"
-    folder.mkdir()
-    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: qiskit-aer-gpu\nVersion: 0.18\n")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    assert metadata.version("qiskit-aer-gpu") == "0.18"
-    assert aer.GPU.offline_reason() in (None, "this machine shows no NVIDIA GPU (/dev/nvidia0)")
-
-
-LIGHT = """
-import sys
-from quantcloud.backends.base import installed_backends
-from quantcloud.circuits import analyse
-from quantcloud.openqasm import parse
-from quantcloud.domain.execution import RunOptions
-circuit = parse('OPENQASM 2.0; include "qelib1.inc"; qreg q[3]; creg c[3]; h q; measure q -> c;')
-for backend in installed_backends().values():
-    if backend.offline_reason() is None:
-        assert backend.methods(analyse(circuit), 1024, RunOptions())
-heavy = {"numpy", "qiskit", "qiskit_aer", "cirq", "qsimcirq", "pennylane", "stim", "scipy"}
-print(sorted(heavy & sys.modules.keys()))
-"""
-
-
-def test_the_light_half_imports_no_simulator():
-    result = subprocess.run(
-        [sys.executable, "-c", LIGHT], capture_output=True, text=True, check=True, timeout=60
-    )
-    assert result.stdout.strip() == "[]"
-
-
 def test_each_repeated_measurement_takes_memory():
     often = "qreg q[1]; creg c[1];" + "h q[0]; measure q[0] -> c[0];" * 1000
     (method,) = (each for each in methods(local.BACKEND, often) if each.name == "stabilizer")
     assert method.memory_bytes >= 1000 * SHOTS
-
-
-# Prints how many bytes more a circuit with the given number of gates takes than a small one. Each
-# gate has a different angle.
-TAKEN = """
-import sys
-from quantcloud.backends.base import installed_backends
-from unit.backends.exact import read, run, with_header
-from unit.backends import test_methods
-from unit.backends.test_methods import EVERY_NOISE, peak
-
-backend, method, gates, noisy = sys.argv[1], sys.argv[2], int(sys.argv[3]), bool(sys.argv[4])
-source = getattr(test_methods, sys.argv[5])
-executor = installed_backends()[backend].executor()
-noise = EVERY_NOISE if noisy else None
-run(executor, method, read(source(4)), 20, noise=noise)
-before = peak()
-run(executor, method, read(source(gates)), 20, noise=noise)
-print(peak() - before)
-"""
-EVERY_NOISE = Noise(1e-4, 1e-4, 1e-3, 50.0, 30.0)
-
-
-def peak():
-    """The peak memory of this process, in bytes."""
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) << 10
-
-
-def rotations(gates):
-    turned = "".join(f"rzz({0.1 + place / gates}) q[0],q[1];" for place in range(gates))
-    return f"qreg q[2]; creg c[2]; {turned} measure q -> c;"
-
-
-def rounds(number):
-    return (
-        'OPENQASM 3.0; include "stdgates.inc"; qubit[1] q; bit[1] c; '
-        f"for int i in [1:{number}] {{ ry(0.001) q[0]; c[0] = measure q[0]; "
-        "if (c[0]) { break; } }"
-    )
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc/self/status")
-@pytest.mark.parametrize(
-    ("backend", "method", "gates", "noise"),
-    [
-        (aer.CPU, "statevector", 30_000, None),
-        (aer.CPU, "statevector", 5_000, EVERY_NOISE),
-        (aer.CPU, "density_matrix", 5_000, EVERY_NOISE),
-        (cirq.BACKEND, "statevector", 30_000, None),
-        (cirq.BACKEND, "trajectories", 2_000, EVERY_NOISE),
-        (cirq.BACKEND, "density_matrix", 2_000, EVERY_NOISE),
-        (pennylane.BACKEND, "statevector", 30_000, None),
-        (local.BACKEND, "statevector", 30_000, None),
-    ],
-)
-def test_gates_take_no_more_memory_than_predicted(backend, method, gates, noise):
-    assert_predicted(backend, method, gates, noise, rotations)
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc/self/status")
-def test_rounds_of_a_loop_take_no_more_memory_than_predicted():
-    assert_predicted(aer.CPU, "statevector", 1_000, None, rounds)
-
-
-def assert_predicted(backend, method, gates, noise, source):
-    """Assert that the run of `source(gates)` needs as much memory as predicted."""
-    offer = methods(backend, source(gates), RunOptions(noise=noise), shots=20)
-    (predicted,) = (each.memory_bytes for each in offer if each.name == method)
-    arguments = [backend.info.name, method, str(gates), "noisy" if noise else "", source.__name__]
-    result = subprocess.run(
-        [sys.executable, "-c", TAKEN, *arguments],
-        capture_output=True, text=True, check=True, timeout=120,
-        env={**os.environ, "PYTHONPATH": str(TESTS), "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
-    assert predicted / 4 < int(result.stdout) < predicted
-
-
-WIDE_TAKEN = """
-import sys
-from quantcloud.backends.base import installed_backends
-from unit.backends.exact import read, run, with_header
-from unit.backends.test_methods import peak, rotations, wide
-
-backend, width, shots = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-executor = installed_backends()[backend].executor()
-run(executor, "statevector", read(wide(14)), shots)
-before = peak()
-run(executor, "statevector", read(wide(width, rounds=1)), shots)
-print(peak() - before)
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc/self/status")
-@pytest.mark.parametrize("shots", [1, 1000])
-@pytest.mark.parametrize("backend", [aer.CPU, cirq.BACKEND])
-def test_a_wide_state_takes_no_more_memory_than_predicted(backend, shots):
-    width = 22
-    (method,) = methods(backend, wide(width, rounds=1), shots=shots)
-    result = subprocess.run(
-        [sys.executable, "-c", WIDE_TAKEN, backend.info.name, str(width), str(shots)],
-        capture_output=True, text=True, check=True, timeout=120,
-        env={**os.environ, "PYTHONPATH": str(TESTS), "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
-    assert method.memory_bytes / 4 < int(result.stdout) < 1.05 * method.memory_bytes
-
-
-@pytest.mark.parametrize(
-    ("backend", "package"),
-    [
-        (aer.CPU, "qiskit"), (aer.CPU, "qiskit_aer"), (cirq.BACKEND, "cirq"),
-        (cirq.BACKEND, "qsimcirq"), (pennylane.BACKEND, "pennylane"),
-        (pennylane.BACKEND, "pennylane_lightning"),
-    ],
-)  # fmt: skip
-def test_a_backend_whose_package_is_not_installed_is_offline(backend, package, monkeypatch):
-    monkeypatch.setitem(sys.modules, package, None)
-    reason = backend.offline_reason()
-    assert reason is not None
-    assert reason.startswith(f"the package {package} is not installed for this Python, 3.")

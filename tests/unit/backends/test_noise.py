@@ -124,3 +124,29 @@ def test_a_qubit_keeps_its_readout_among_conditions_that_no_result_depends_on(ex
     """)
     outcome = run(executors["aer"], "density_matrix", circuit, 6_000, noise=noise)
     assert_agrees(outcome, distribution(circuit, noise), 6_000)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_aer_runs_mixed_errors_of_two_qubits_beside_conditions_and_a_long_t2(executors, seed: int):
+    noise = Noise(
+        gates=(("csx", GateNoise(0.05, (("XZ", 0.2),))),), qubits=((2, QubitNoise(4.0, 5.2)),)
+    )
+    source = (
+        "qreg q[3]; creg c[1]; measure q[2] -> c[0]; sdg q[2]; if(c==0) measure q[1] -> c[0];"
+        "csx q[1],q[0]; id q[2]; csx q[2],q[1]; h q[2]; if(c==0) measure q[1] -> c[0];"
+        "measure q[0] -> c[0];"
+    )
+    outcome = run(executors["aer"], "statevector", read(source), 150, seed, noise=noise)
+    assert sum(outcome.counts.values()) == 150
+
+
+@pytest.mark.parametrize("method", ["density_matrix", "statevector"])
+def test_a_qubit_keeps_its_readout_beside_gates_that_no_result_depends_on(executors, method: str):
+    right = QubitNoise(readout=((1.0, 0.0), (0.0, 1.0)))
+    noise = Noise(readout=0.3, qubits=((1, right),))
+    source = (
+        "qreg q[4]; creg c[1]; cx q[0],q[2]; x q[3]; measure q[3] -> c[0]; reset q[3]; id q[3];"
+        "measure q[1] -> c[0];"
+    )
+    outcome = run(executors["aer"], method, read(source), 100, noise=noise)
+    assert outcome.counts == {"0": 100}

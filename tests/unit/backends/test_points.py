@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from quantcloud.backends.points import with_points, written
@@ -18,7 +18,6 @@ def read(data: bytes) -> list[sweep_pb2.SweepPoint]:
     return list(sweep_pb2.SweepResult.FromString(data).points)
 
 
-@settings(deadline=None)
 @given(st.data(), WIDTHS, st.integers(1, 4))
 def test_counts_are_written_as_protobuf_does(data, width, points):
     keys = st.integers(0, 2**width - 1).map(lambda number: format(number, f"0{width}b"))
@@ -34,7 +33,6 @@ def test_counts_are_written_as_protobuf_does(data, width, points):
         at += size
 
 
-@settings(deadline=None)
 @given(
     st.integers(1, 3), st.integers(1, 3), st.lists(st.integers(1, 40), max_size=3), st.booleans()
 )

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from quantcloud.circuits import Circuit, expanded
@@ -42,7 +42,6 @@ def calls(circuit: Circuit) -> Counter[str]:
     return Counter([each.name for each in circuit.operations if each.name != "barrier"])
 
 
-@settings(deadline=None)
 @given(sources())
 def test_the_content_equals_that_of_the_expanded_circuit(source: str):
     circuit = parse(source)

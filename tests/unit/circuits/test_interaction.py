@@ -32,7 +32,7 @@ def entanglement_bits(operations: Iterable[Operation], width: int = WIDTH) -> in
     return interaction(width, links).entanglement_bits
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(st.lists(gates(), max_size=5))
 def test_no_cut_exceeds_the_bound(circuit):
     rng = np.random.default_rng(0)

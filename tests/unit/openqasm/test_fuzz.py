@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from unit.openqasm.sources import VALID, WORDS
 from unit.openqasm.test_hostile import DOUBLING, DOUBLING_ANGLES, HEADER
-from unit.openqasm.test_properties import VALID, WORDS
 
 pytestmark = pytest.mark.slow
 

@@ -12,7 +12,7 @@ from quantcloud.circuits import analyse, expanded, with_measurements
 from quantcloud.domain.errors import CircuitError
 from quantcloud.openqasm import parse, work_bound
 from quantcloud.openqasm.source import UNBOUNDED
-from unit.openqasm.test_properties import TOKENS, VALID_3, VALID_CONTROL
+from unit.openqasm.sources import TOKENS, VALID_3, VALID_CONTROL
 
 pytestmark = pytest.mark.slow
 

@@ -1,7 +1,7 @@
 import httpx
 import pytest
 
-from unit.proxy.upstream import gate
+from unit.proxy.upstream import Steps, gate
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +24,11 @@ def clean_gate(shared_gate):
 def http(shared_gate):
     with httpx.Client(base_url=shared_gate.url, timeout=20) as client:
         yield client
+
+
+@pytest.fixture
+def steps(gate):
+    steps = Steps(gate)
+    for name in ("WatchJob", "RunAndWatch"):
+        gate.answer(name, steps)
+    return steps

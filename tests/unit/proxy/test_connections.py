@@ -1,7 +1,10 @@
 """Limits of connections to Envoy: how many, how long, and what answers when it is full."""
 
+import os
 import socket
+import sys
 from contextlib import ExitStack
+from pathlib import Path
 
 import httpx
 import pytest
@@ -85,3 +88,21 @@ def test_a_header_with_an_underscore_does_not_reach_the_server(gate, http):
 
 def test_doubled_slashes_are_merged(gate, http):
     assert http.get(f"{gate.url}//v1//jobs/j").status_code == 200
+
+
+def keepalive_seconds(connection, port):
+    """Return in how many seconds the kernel asks whether the client of `connection` is there."""
+    client = f"{connection.getsockname()[1]:04X}"
+    for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]:
+        _, local, remote, _, _, timer, *_ = line.split()
+        if local.endswith(f":{port:04X}") and remote.endswith(f":{client}"):
+            kind, ticks = timer.split(":")
+            return int(ticks, 16) / os.sysconf("SC_CLK_TCK") if kind == "02" else None
+    raise AssertionError("Envoy has no such connection")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_the_kernel_asks_whether_a_silent_client_is_there(gate):
+    with connect(gate) as silent:
+        assert is_served(silent)
+        assert 0 < keepalive_seconds(silent, gate.envoy.http_port) <= 20

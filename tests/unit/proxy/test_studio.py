@@ -11,7 +11,7 @@ from thequantcloud.v1.api_key_pb2 import ApiKey, ListApiKeysResponse
 from thequantcloud.v1.circuit_pb2 import Circuit, ListCircuitsResponse
 from thequantcloud.v1.job_pb2 import Job, JobEvent, ListJobsResponse
 from thequantcloud.v1.status_pb2 import GetHealthResponse
-from unit.proxy.test_rest import CREATED, ORIGIN, ROUTES
+from unit.proxy.routes import CREATED, ORIGIN, ROUTES
 from unit.proxy.upstream import OVER_REST, gate, refuse
 
 UNWRAPPED = {"ListApiKeys": "api_keys", "ListCircuits": "circuits", "ListJobs": "jobs"}

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 import trustme
 
+from quantcloud import renewal
 from quantcloud.certificates import Certificates
-from quantcloud.proxy import tls
 from quantcloud.proxy.tls import Secrets
 
 
@@ -20,7 +20,7 @@ def files(tmp_path):
 
 
 async def test_a_new_certificate_is_used_once_the_disk_has_room(tmp_path, files, monkeypatch):
-    monkeypatch.setattr(tls, "_POLL_SECONDS", 0.01)
+    monkeypatch.setattr(renewal, "_POLL_SECONDS", 0.01)
     secrets = Secrets(tmp_path, files, Certificates())
     secrets.write()
     secret = tmp_path / "envoy.tls" / "server-cert.json"

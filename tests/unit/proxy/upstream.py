@@ -188,6 +188,27 @@ class Gate:
         )
 
 
+class Steps:
+    """A stream that sends its next event when the test lets it."""
+
+    def __init__(self, gate):
+        self._gate = gate
+        self._next = asyncio.Queue()
+        self.ended = threading.Event()
+
+    async def __call__(self, _request, context):
+        try:
+            while (event := await self._next.get()) is not None:
+                if isinstance(event, grpc.StatusCode):
+                    await refuse(context, event, "the server shuts down")
+                yield event
+        finally:
+            self.ended.set()
+
+    def send(self, event):
+        self._gate.background.loop.call_soon_threadsafe(self._next.put_nowait, event)
+
+
 def use_template(monkeypatch, folder, old, new):
     """Run Envoy with a template that has `new` in the place of `old`."""
     files = EnvoyFiles.find()

@@ -30,7 +30,7 @@ TOO_MUCH = {
     "a shift": ("1 << 10 ** 9", "too large"),
     "a literal in hexadecimal": ("x = 0x" + "f" * 9999, "too large"),
     "a literal of many digits": ("x = " + "9" * 9999, "digits"),
-    "digits in a string": ("int('9' * 9999)", "digits"),
+    "digits in a string": ("int('9' * 9999)", "at most 2048 digits"),
     "a rounded number": ("round(1, -10 ** 9)", "digits"),
     "a wide format": ("f'{1:99999999999}'", "width"),
     "a width that is computed": ("f'{1:{10 ** 9}}'", "width"),

@@ -160,7 +160,7 @@ def blocks():
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(blocks())
 @example("c.rx(0, -0.0).rx(0, True).rx(0, 10 ** 18)")
 @example("b = turn(c, 0)\nc.h(b * 0)")
@@ -215,7 +215,7 @@ TOKENS = [
 
 
 @pytest.mark.slow
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.one_of(
         st.text(max_size=60),

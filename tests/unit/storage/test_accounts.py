@@ -197,3 +197,12 @@ async def test_usage_adds_up_over_runs(store):
     assert await store.usage.month("alice", datetime(2025, 3, 1, tzinfo=UTC)) == MonthlyUsage(
         simulator_seconds=1.5, qpu_tasks=3, total_jobs=3, total_cost_usd=0.75
     )
+
+
+async def test_an_account_is_deleted_with_jobs_that_came_meanwhile(store):
+    await submit(store)
+    await queue(store)
+    await start(store)
+    deleted = await store.account_data.delete("alice")
+    assert (deleted["jobs"], deleted["accounts"]) == (2, 1)
+    assert await store.accounts.get("alice") is None

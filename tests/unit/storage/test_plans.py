@@ -185,7 +185,7 @@ CALLS = {
     "circuit delete": lambda s, _: s.circuits.delete(ALICE, SOME_ID),
     "usage": lambda s, _: s.usage.month(ALICE, T0),
     "heartbeat": lambda s, _: s.leases.heartbeat("server-1", T0),
-    "sweep": lambda s, _: s.leases.sweep("server-1", T0),
+    "sweep": lambda s, _: s.leases.take_back("server-1", T0),
     "release": lambda s, _: s.leases.release("server-1"),
     "key of a submission": lambda s, job: create(
         s, new_job(ALICE), QASM, ANALYSIS, max_waiting=None, key=IdempotencyKey(job.id, b"")

@@ -28,9 +28,9 @@ def check(message: Message, place: str = "") -> None:
     `place` stands before the names of the fields in errors. Raises `InvalidArgument`.
     """
     limited, nested = _plan(message.DESCRIPTOR)
-    for field, limits in limited:
-        if not field.has_presence or message.HasField(field.name):
-            check_value(limits, place + field.name, getattr(message, field.name))
+    for name, has_presence, limits in limited:
+        if not has_presence or message.HasField(name):
+            check_value(limits, place + name, getattr(message, name))
     for field in nested:
         if field.message_type is not None and field.message_type.GetOptions().map_entry:
             for key, each in getattr(message, field.name).items():
@@ -45,15 +45,17 @@ def check(message: Message, place: str = "") -> None:
 @cache
 def _plan(
     descriptor: Descriptor,
-) -> tuple[list[tuple[FieldDescriptor, limits_pb2.Limits]], list[FieldDescriptor]]:
-    """The fields with limits, and the fields whose messages have any."""
+) -> tuple[list[tuple[str, bool, limits_pb2.Limits]], list[FieldDescriptor]]:
+    """The fields with limits, each with whether it has presence; those whose messages have any."""
     ours = [
         field
         for field in descriptor.fields
         if field.message_type is not None and field.message_type.file.package == PACKAGE
     ]
     limited = [
-        (field, limits) for field in descriptor.fields if (limits := limits_of(field)).ListFields()
+        (field.name, field.has_presence, limits)
+        for field in descriptor.fields
+        if (limits := limits_of(field)).ListFields()
     ]
     return limited, [field for field in ours if any(_plan(field.message_type))]
 

@@ -40,11 +40,12 @@ brings the qubits of a gate together, the bond dimension may be twice that rank.
 _CUDA_DISTRIBUTIONS = ("qiskit-aer-gpu", "qiskit-aer-gpu-cu11")
 
 _STATEVECTOR = Coefficients(
-    start=7e-4, operation=1.6e-5, light=2e-9, dense=1.1e-9, wide=2.6e-9, state=3e-8, sample=1.5e-7
+    start=7e-4, operation=1.6e-5, light=2e-9, dense=1.1e-9, wide=2.6e-9, state=3e-8, sample=8e-8
 )
-# The cost of a shot of a circuit with mid-circuit measurements, in characters of an outcome; and of
-# an operation in each of its histories, in operations that are translated for Aer.
-_SHOT, _HISTORY = 200, 0.06
+# The cost to begin a shot that is run alone, in characters of an outcome: of a circuit with
+# mid-circuit measurements, and with noise. And the cost of an operation in each history, in
+# operations that are translated for Aer.
+_SHOT, _NOISY_SHOT, _HISTORY = 375, 300, 0.06
 
 # A circuit with variables and loops: how many instructions an operation takes; the cost to write an
 # instruction and to run it, in operations; and the bytes that are kept for it.
@@ -57,9 +58,12 @@ MAX_CONTROL_INSTRUCTIONS = 400_000
 _PARALLEL = Parallel(gates=0.98, state=0.98)
 _MAX_SERIAL_QUBITS = 14
 
-_DENSITY_MATRIX = alike(5e-9, start=7e-4, operation=1.8e-5, sample=4e-8)
-_TRAJECTORY = alike(3e-9, start=5e-3, operation=2.6e-6, sample=1.5e-7)
-_STABILIZER = Coefficients(start=7e-4, operation=1.6e-5, light=9e-8, sample=1e-8)
+_DENSITY_MATRIX = alike(1.1e-8, start=2.4e-3, operation=1.8e-5, sample=1.3e-7)
+_TRAJECTORY = alike(3e-9, start=1e-3, operation=2.6e-6, sample=1.5e-7)
+# In the time that a character of an outcome takes: how many rows of a tableau are read. And the
+# cost to begin a shot of a circuit with mid-circuit measurements, in characters.
+_QUBITS_PER_CHARACTER, _REPEATED_SHOT = 8, 550
+_STABILIZER = Coefficients(start=7e-4, operation=1.6e-5, light=9e-8, sample=8e-8)
 # `light` counts gates on neighbours, `dense` the cubes of bond dimensions, `state` their squares.
 _MPS = Coefficients(start=3e-3, operation=4e-6, light=3e-5, dense=1.3e-8, state=1.5e-9, sample=5e-7)
 _GPU = alike(3e-11, start=5e-2, operation=2e-5, sample=5e-7)
@@ -171,10 +175,10 @@ class AerBackend(SimulatorBackend):
         if analysis.has_mid_circuit:
             kept = min(shots * size, MAX_BRANCHES_BYTES)
             operations = analysis.operation_count
-            work = work._replace(
-                operations=operations * (1 + branches * _HISTORY),
-                samples=work.samples + _SHOT * shots,
-            )
+            work = work._replace(operations=operations * (1 + branches * _HISTORY))
+        if not once:
+            alone = _NOISY_SHOT if noisy else _SHOT
+            work = work._replace(samples=work.samples + alone * shots)
         # Aer samples a state in place, if it does so once.
         states = 1 if once else 2
         memory = states * size + kept if self._device == "CPU" else _GPU_HOST_BYTES
@@ -242,10 +246,13 @@ def _rank(analysis: Analysis) -> str:
 
 
 def _stabilizer(analysis: Analysis, shots: int) -> Method:
-    # Each shot measures every qubit, in time at most linear in the width.
+    # Each shot measures every qubit, in time at most linear in the width, and writes its outcome.
     width, operations = analysis.num_qubits, analysis.operation_count
-    repeated = shots * operations if analysis.has_mid_circuit else 0
-    work = Work(operations=operations, light=repeated, samples=shots * width**2)
+    characters = 1 + analysis.num_clbits + width**2 / _QUBITS_PER_CHARACTER
+    work = Work(operations=operations, samples=shots * characters)
+    if analysis.has_mid_circuit:
+        characters += _REPEATED_SHOT
+        work = Work(operations=operations, light=shots * operations, samples=shots * characters)
     return predicted(
         "stabilizer",
         2 * tableau_bytes(width) + _outcome_bytes(analysis, shots),

@@ -52,14 +52,14 @@ class ControlCircuit(NamedTuple):
     unbounded: int
 
 
-def control_circuit(program: Program, gates: Gates, *, misread: bool) -> ControlCircuit:
+def control_circuit(program: Program, gates: Gates, *, noisy: bool) -> ControlCircuit:
     """Make the circuit of a program with operations of `ir.CONTROL`.
 
-    `misread` says that measured bits may be recorded wrongly.
+    `noisy` says that it is for a run with noise.
     """
     writer = _Writer(program, gates)
     writer.write(program.operations)
-    if misread:
+    if noisy:
         writer.keep_bits()
     circuit = QuantumCircuit.from_instructions(
         writer.instructions, qubits=writer.qubits, clbits=writer.clbits
@@ -113,7 +113,8 @@ class _Writer:
     def keep_bits(self) -> None:
         """Write a measurement into the last bit that never runs.
 
-        With wrong readout, Aer has only the bits up to the last one that is measured into.
+        With wrong readout or with channels, Aer has only the bits up to the last one that is
+        measured into.
         """
         end = self._label()
         self._jump(end)

@@ -49,7 +49,7 @@ _OPTIONS: Mapping[str, Mapping[str, object]] = {
 _BRANCHING = {"shot_branching_enable": True, "shot_branching_sampling_enable": True}
 _ONE_THREAD = {"max_parallel_threads": 1}
 # Aer leaves out gates that no measured qubit depends on. Then it cannot load some circuits with
-# conditions (`unordered_map::at`), and in others it takes the noise of one qubit for another.
+# conditions (`unordered_map::at`), and may take the noise of one qubit for that of another.
 _ALL_GATES = {"enable_truncation": False}
 
 
@@ -90,7 +90,8 @@ class AerExecutor(SimulatorExecutor):
         options: dict[str, Any] = {"memory": requested.memory, **threads}
         if requested.noise is not None:
             options["noise_model"] = noise_model(requested.noise, circuit, method)
-        special = _ALL_GATES if any(each.condition for each in divided.body) else {}
+        conditional = any(each.condition for each in divided.body)
+        special = _ALL_GATES if conditional or requested.noise is not None else {}
         if _follows_histories(divided, execution):
             special = {**_BRANCHING, **special}
         most = _shots_per_call(divided, execution)

@@ -9,7 +9,8 @@ from functools import lru_cache, reduce
 from typing import Final, cast
 
 from qiskit.circuit import ControlFlowOp, Gate, QuantumCircuit
-from qiskit.quantum_info import Kraus, SuperOp
+from qiskit.quantum_info import Kraus, Pauli, SuperOp
+from qiskit_aer.library.control_flow_instructions import AerJump
 from qiskit_aer.noise import (
     NoiseModel,
     QuantumError,
@@ -52,7 +53,11 @@ def noise_model(noise: Noise, circuit: QuantumCircuit, method: str) -> NoiseMode
 
     It has only the gates of `circuit`, because Aer expands every error in the model.
     """
-    as_kraus = method == "density_matrix" and circuit.num_qubits <= _KRAUS_QUBITS
+    # Before a shot, Aer draws one term of each error that is a mixture, and a loop would have the
+    # same one in all its rounds. It draws Kraus operators where it applies them.
+    has_jumps = any(isinstance(each.operation, AerJump) for each in circuit.data)
+    with_few_qubits = method == "density_matrix" and circuit.num_qubits <= _KRAUS_QUBITS
+    as_kraus = has_jumps or with_few_qubits
     model = NoiseModel()
     placed = _placed(circuit, range(circuit.num_qubits))
     alike = all(own.t1_us is own.t2_us is None for _, own in noise.qubits)
@@ -113,14 +118,17 @@ def _error(
 def _parts(channels: GateChannels, times: tuple[_Times, ...]) -> Iterable[QuantumError]:
     depolarizing, pauli, damping, time_us = channels
     width = len(times)
+    mixtures: list[QuantumError] = []
     if depolarizing:
-        yield depolarizing_error(depolarizing, width)
+        mixtures.append(depolarizing_error(depolarizing, width))
     if pauli:
         length = len(pauli[0][0])
         rest = max(0.0, 1 - sum(probability for _, probability in pauli))
         # In Qiskit's names of operators, the last letter belongs to the first qubit.
         error = pauli_error([("I" * length, rest), *((name[::-1], each) for name, each in pauli)])
-        yield error if length == width else _together([error] * width)
+        mixtures.append(error if length == width else _together([error] * width))
+    if mixtures:
+        yield reduce(_mixed, mixtures)
     if damping:
         yield _together([amplitude_damping_error(damping)] * width)
     if time_us and any(times):
@@ -132,6 +140,19 @@ def _parts(channels: GateChannels, times: tuple[_Times, ...]) -> Iterable[Quantu
                 for each in times
             ]
         )
+
+
+def _mixed(first: QuantumError, second: QuantumError) -> QuantumError:
+    """Return two mixtures of Pauli operators as one, in which each operator has one term.
+
+    With equal terms, Aer may fail to make Kraus operators ("Kraus is empty").
+    """
+    both = first.compose(second)
+    terms: dict[str, float] = {}
+    for circuit, probability in zip(both.circuits, both.probabilities, strict=True):
+        label = Pauli(circuit).to_label().lstrip("-i")
+        terms[label] = terms.get(label, 0.0) + probability
+    return pauli_error(list(terms.items()))
 
 
 def _together(errors: Sequence[QuantumError]) -> QuantumError:

@@ -27,7 +27,6 @@ from qiskit_aer import AerSimulator
 from quantcloud.backends.aer.classical import control_circuit
 from quantcloud.backends.aer.noise import NOISELESS, delay_label
 from quantcloud.backends.simulation.clifford import clifford_steps
-from quantcloud.backends.simulation.noise import misreads
 from quantcloud.backends.simulation.programs import Program
 from quantcloud.backends.simulation.unitaries import matrix
 from quantcloud.circuits.ir import Condition, Operation
@@ -79,8 +78,8 @@ def translated(
     Raises `ValueError` if the method is `stabilizer` and a gate is not Clifford.
     """
     if program.has_control:
-        misread = noise is not None and misreads(noise)
-        circuit, unbounded = control_circuit(program, partial(_gate, method), misread=misread)
+        gates = partial(_gate, method)
+        circuit, unbounded = control_circuit(program, gates, noisy=noise is not None)
         return Translation(circuit, submitted=False, unbounded=unbounded)
     bits = _Bits(program)
     instructions: list[Any] = []

@@ -74,7 +74,9 @@ class SimulatorBackend(ABC):
         """See `sweeps.SweepBackend`. Here the points run one after the other."""
         if refusal := self._refused_sweep(analysis, options, sweep):
             return refusal
-        number, points = runs(analysis, sweep, adjoint=self.has_adjoint), sweep.last - sweep.first
+        # Multiples of the identity are sampled without a run.
+        number = max(1, runs(analysis, sweep, adjoint=self.has_adjoint))
+        points = sweep.last - sweep.first
         methods = self.methods(analysis, max(1, shots_at(sweep, shots) * points // number), options)
         if isinstance(methods, Refusal):
             return methods

@@ -17,7 +17,7 @@ from quantcloud.storage.database.errors import (
 
 _log = logging.getLogger(__name__)
 
-# The least time between two log entries for the same failure.
+# The least time between two log entries for the same failure with the same cause.
 _LOG_INTERVAL_SECONDS = 60.0
 
 
@@ -31,7 +31,7 @@ class Faults:
     def __init__(self, name: str, folder: Path | None = None) -> None:
         self._name = name
         self._folder = folder
-        self._logged_at: dict[Failure, float] = {}
+        self._logged_at: dict[tuple[Failure, str], float] = {}
         self.logged = False
 
     def translate(self, error: BaseException) -> BaseException:
@@ -66,9 +66,12 @@ class Faults:
 
     def _log(self, failure: Failure, message: str, cause: str) -> None:
         now = time.monotonic()
-        if now - self._logged_at.get(failure, -_LOG_INTERVAL_SECONDS) < _LOG_INTERVAL_SECONDS:
+        self._logged_at = {
+            known: at for known, at in self._logged_at.items() if now - at < _LOG_INTERVAL_SECONDS
+        }
+        if (failure, cause) in self._logged_at:
             return
-        self._logged_at[failure] = now
+        self._logged_at[failure, cause] = now
         level = logging.ERROR if failure.needs_operator else logging.WARNING
         _log.log(level, "%s (%s, %s: %s)", message, failure.value, self._name, cause)
 

@@ -76,7 +76,7 @@ class PostgresDatabase:
 
     def __init__(self, url: str, connections: int) -> None:
         self._url = url
-        self.faults = Faults(_redacted(url))
+        self.faults = Faults(redacted(url))
         # The PostgreSQL process that runs this server's writes.
         self.writers_pid: int | None = None
         self._write_engine = self._engine(1)
@@ -101,7 +101,7 @@ class PostgresDatabase:
         except (*_ERRORS, StoreError, ValueError, OverflowError) as error:
             await database.close()
             reason = error.orig if isinstance(error, DBAPIError) else error
-            raise StoreError(f"cannot use the database {_redacted(url)}: {reason}") from error
+            raise StoreError(f"cannot use the database {redacted(url)}: {reason}") from error
         return database
 
     async def read(self, work: Callable[[Connection], T], *, cost: float = UNKNOWN) -> T:
@@ -248,7 +248,7 @@ def _migrate(connection: AlchemyConnection) -> None:
         migrate(connection)
 
 
-def _redacted(url: str) -> str:
+def redacted(url: str) -> str:
     """Return the URL without its password."""
     try:
         return make_url(url).set(query={}).render_as_string(hide_password=True)

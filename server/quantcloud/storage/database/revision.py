@@ -22,25 +22,37 @@ def revision_of_file(path: Path) -> str:
 
 
 async def revision_of_postgres(url: str) -> str:
-    """Return the revision of a PostgreSQL database. Raises `StoreError`."""
-    # Imported only for PostgreSQL, because it takes long.
+    """Return the revision of a PostgreSQL database, "" if it is new. Raises `StoreError`."""
+    # Imported only for PostgreSQL, because these take long.
     import asyncpg  # noqa: PLC0415
+
+    from quantcloud.storage.database.postgres import CONNECT_SECONDS, redacted  # noqa: PLC0415
 
     driver: Any = asyncpg
     try:
-        connection = await driver.connect(url)
+        connection = await driver.connect(
+            url, timeout=CONNECT_SECONDS, command_timeout=CONNECT_SECONDS
+        )
         try:
             return str(await connection.fetchval(_REVISION))
         finally:
-            await connection.close()
+            connection.terminate()
+    except driver.UndefinedTableError:
+        return ""
     except (OSError, ValueError, driver.PostgresError, driver.InterfaceError) as error:
-        raise StoreError(f"its revision cannot be read: {error}") from error
+        cause = str(error) or f"no answer within {CONNECT_SECONDS:g} seconds"
+        raise StoreError(f"cannot use the database {redacted(url)}: {cause}") from error
 
 
 def difference(revision: str) -> str:
     """Say what a revision needs: "" if it is that of this release."""
     if revision == HEAD:
         return ""
+    if not revision:
+        return (
+            "it has no tables of this server yet: the first start of a server, or "
+            "`quantcloud migrate`, makes them"
+        )
     if revision < HEAD:
         return (
             f"it is at revision {revision}, and this release needs {HEAD}: the next start of a "

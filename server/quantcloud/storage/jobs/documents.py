@@ -125,7 +125,7 @@ def pack_result(result: JobResult) -> PackedResult:
         "metadata": codec.pack_document(result.metadata),
     }
     block = None if sweep is None else block_row(result.job_id, sweep.points, sweep.seconds)
-    return PackedResult(result, row, packing_cost(result), block)
+    return PackedResult(result, row, block)
 
 
 def _unpack_result(row: AnyRow) -> JobResult:

@@ -59,12 +59,12 @@ class Leases:
 
         await self._writer.run(unit)
 
-    async def sweep(self, by: str, at: datetime) -> list[JobEvent]:
+    async def take_back(self, by: str, at: datetime) -> list[JobEvent]:
         """End the expired leases of every owner but `by`, as lost.
 
         The jobs return to their places in the queue; a job that was lost three times fails.
         """
-        return await self._writer.run(lambda tx: _sweep(tx, by, at))
+        return await self._writer.run(lambda tx: _take_back(tx, by, at))
 
     async def disown(self, owner: str, known: Collection[str], at: datetime) -> list[JobEvent]:
         """End the leases of `owner` that are not `known`, and return their jobs to the queue.
@@ -83,7 +83,7 @@ class Leases:
         await self._writer.run(unit)
 
 
-def _sweep(tx: Transaction, by: str, at: datetime) -> list[JobEvent]:
+def _take_back(tx: Transaction, by: str, at: datetime) -> list[JobEvent]:
     values = {"by": by, "at": at}
     events = job_writes.return_all(tx, tx.read(_ORPHANS, values).scalars(), at, lost=True)
     tx.write(_FORGET_EXPIRED, values)

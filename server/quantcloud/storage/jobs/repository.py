@@ -228,7 +228,8 @@ class Jobs(JobReads):
             lambda tx: job_writes.finish(
                 tx, job_id, lease, changes, known=known, usage=usage, result=result
             ),
-            cost=Work.STORE_JOB.cost(1) + (0.0 if result is None else result.cost),
+            cost=Work.STORE_JOB.cost(1)
+            + (0.0 if result is None else job_documents.packing_cost(result.of)),
             drafted=True,
         )
 

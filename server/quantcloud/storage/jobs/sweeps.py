@@ -69,12 +69,18 @@ _packed = lru_cache(maxsize=32)(codec.pack)
 
 
 def unpack_sweep(packed: bytes) -> Sweep:
-    """Undo `pack_sweep`."""
+    """Undo `pack_sweep`. Reads also the former format: one JSON object, then the values."""
     (length,) = _LENGTH.unpack_from(packed, len(packed) - _LENGTH.size)
     end = len(packed) - _LENGTH.size - length
-    values = packed[end : end + length]
-    first, *observables = codec.unpack(packed[:end]).split(b"\n")
-    head: dict[str, Any] = json.loads(first)
+    # The former format ends with no length, and what stands there is mostly a huge number.
+    text = codec.unpack(packed[:end] if end > 0 else packed)
+    head: dict[str, Any] = json.loads(text.partition(b"\n")[0])
+    if "observables" in head:
+        values = codec.unpack(packed).partition(b"\n")[2]
+        observables = [codec.compact_json(terms).encode() for terms in head["observables"]]
+    else:
+        values = packed[end : end + length]
+        observables = text.split(b"\n")[1:]
     parameters: list[Parameter] = []
     at = 0
     for name, size, length in head["parameters"]:

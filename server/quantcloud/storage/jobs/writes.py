@@ -49,14 +49,10 @@ NO_USAGE = MonthlyUsage()
 
 
 class PackedResult(NamedTuple):
-    """A result with its row, and for a sweep the row of its last block.
-
-    It took at most `cost` microseconds to pack.
-    """
+    """A result with its row, and for a sweep the row of its last block."""
 
     of: JobResult
     row: dict[str, Any]
-    cost: float = 0.0
     block: dict[str, Any] | None = None
 
     @property

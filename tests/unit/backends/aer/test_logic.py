@@ -39,7 +39,7 @@ def formulas(draw: st.DrawFn) -> Formula:
 
 
 @given(formulas(), st.integers(0, (1 << WIDTH) - 1))
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 # The index of a bit is no known value: in Python, 0 equals False, and 1 equals True.
 @example((Bits(0, 1), Bits(1, 1), Apply("<<", 2)), 0b01)
 def test_logic_computes_what_formulas_say(formula: Formula, bits: int):

@@ -77,7 +77,7 @@ def circuits(draw, most_qubits=14, most_gates=14):
     return f"qreg q[{width}]; creg c[{width}]; {gates} {midway} {gates} {measured}"
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(circuits())
 def test_no_bond_dimension_exceeds_the_bound(source):
     circuit = read(source)
@@ -86,7 +86,7 @@ def test_no_bond_dimension_exceeds_the_bound(source):
         assert max(dimensions) <= most
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(circuits(most_qubits=5, most_gates=5))
 def test_accepted_circuits_have_the_exact_distribution(executors, source):
     circuit = read(source)

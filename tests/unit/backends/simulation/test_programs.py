@@ -49,7 +49,7 @@ def circuit(sequence):
     return Circuit((Register("q", 0, WIDTH),), (Register("c", 0, 3),), tuple(sequence))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(operations(), max_size=14))
 def test_the_divided_circuit_has_the_same_distribution(sequence):
     divided = program(circuit(sequence))
@@ -77,7 +77,7 @@ def test_measurements_that_can_move_to_the_end_do_not_branch(source):
     assert not program(read(source)).branches
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(operations(), max_size=10))
 def test_with_noise_the_divided_circuit_has_the_same_distribution(sequence):
     noise = Noise(depolarizing_1q=0.1, depolarizing_2q=0.2)

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from quantcloud.backends.simulation.sampling import (
@@ -50,7 +50,6 @@ def test_some_bits_are_drawn_in_another_order():
     assert drawn.sum() == 1000
 
 
-@settings(deadline=None)
 @given(data=st.data())
 def test_bitstrings_put_each_bit_in_its_place(data):
     num_clbits = data.draw(st.integers(1, 80))

@@ -3,8 +3,15 @@
 import numpy as np
 import pytest
 
-from quantcloud.domain.execution import Noise
+from quantcloud.backends.aer.backend import CPU as AER
+from quantcloud.backends.cirq.backend import BACKEND as CIRQ
+from quantcloud.backends.local.backend import BACKEND as LOCAL
+from quantcloud.backends.sweeps import methods_of
+from quantcloud.circuits import analyse
+from quantcloud.domain.execution import Noise, RunOptions
 from quantcloud.domain.sweep import Observable, Term, point_seed
+from quantcloud.openqasm import parse
+from quantcloud.routing.method import Refusal
 from unit.backends.exact import assert_agrees, distribution
 from unit.backends.sweeping import Problem, array, bound, problem, read
 
@@ -114,6 +121,20 @@ def test_the_outcomes_of_a_point_do_not_depend_on_the_window(executors, backend,
             assert part.registers[0].data == whole.registers[0].data[300:]
 
 
+@pytest.mark.parametrize(
+    ("backend", "method"), [*METHODS[1:], ("cirq", "statevector"), ("pennylane", "statevector")]
+)
+def test_an_observable_sees_a_qubit_whose_final_outcome_is_certain(executors, backend, method):
+    source = (
+        'OPENQASM 3.0; include "stdgates.inc"; input float[64] t; qubit[3] q; '
+        "reset q[1]; ry(t) q[0]; x q[2];"
+    )
+    observables = tuple([Observable((Term(1.0, ((qubit, "X"),)),)) for qubit in (1, 2)])
+    case = Problem(source, read(source), np.array([[0.4]]), observables)
+    values = array(case.run(executors[backend], method, shots=4000, observables=observables).values)
+    assert values == pytest.approx([0, 0], abs=0.1)
+
+
 def test_points_have_seeds_that_differ_and_stay():
     seeds = [point_seed(seed, point) for seed in range(30) for point in range(30)]
     assert len(set(seeds)) == 900
@@ -182,6 +203,19 @@ def test_sampled_values_with_noise_see_the_state_before_the_readout(executors, b
     values, _ = case.expected(NOISE)
     off = (array(block.values) - values.ravel()) / array(block.errors)
     assert np.abs(off).max() < 5
+
+
+@pytest.mark.parametrize(("name", "backend"), [("local", LOCAL), ("aer", AER), ("cirq", CIRQ)])
+def test_a_multiple_of_the_identity_is_sampled(executors, name, backend):
+    source = 'OPENQASM 3.0; include "stdgates.inc"; input float[64] t; qubit q; ry(t) q;'
+    observables = (Observable((Term(-1.5, ()),)),)
+    case = Problem(source, read(source), np.array([[0.4]]), observables)
+    sweep = case.sweep(observables=observables)
+    methods = methods_of(backend, analyse(parse(source)), 100, RunOptions(), sweep)
+    assert not isinstance(methods, Refusal)
+    for method in methods:
+        block = case.run(executors[name], method.name, observables=observables)
+        assert array(block.values).tolist() == [-1.5]
 
 
 def test_a_point_without_a_value_is_named(executors):

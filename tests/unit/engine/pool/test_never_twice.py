@@ -5,7 +5,7 @@ import contextlib
 import socket
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from quantcloud.engine.pool import messages, start_tokens
@@ -119,7 +119,6 @@ class Play:
         max_size=80,
     )
 )
-@settings(deadline=None)
 def test_no_call_is_lost_or_started_twice_in_any_order_of_events(acts):
     async def perform():
         play = Play()

@@ -102,3 +102,13 @@ def test_a_lasting_failure_is_logged_once(caplog):
     ):
         assert cause in record.getMessage()
         assert FILE in record.getMessage()
+
+
+def test_a_new_cause_of_a_lasting_failure_is_logged_at_once(caplog):
+    faults = Faults(FILE)
+    faults.logged = True
+    for cause in ("connection refused", "too many clients", "connection refused"):
+        faults.translate(ConnectionRefusedError(cause))
+    first, second = (record.getMessage() for record in caplog.records)
+    assert "connection refused" in first
+    assert "too many clients" in second

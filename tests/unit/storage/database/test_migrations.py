@@ -19,6 +19,7 @@ from quantcloud.storage import Store, StoreError
 from quantcloud.storage.database import migrate
 from quantcloud.storage.database.migrations import HEAD
 from quantcloud.storage.database.postgres import PostgresDatabase
+from quantcloud.storage.database.revision import difference, revision_of_postgres
 from quantcloud.storage.database.tables import metadata
 from unit.storage.builders import T0, submit
 from unit.storage.conftest import VERSIONS, Servers
@@ -94,7 +95,7 @@ async def test_a_migration_keeps_the_rows(empty, revision):
     await prepare(empty, revision)
     await fill(empty)
     store = await Store.open(empty)
-    (event,) = await store.leases.sweep("server-1", T0)
+    (event,) = await store.leases.take_back("server-1", T0)
     assert event.job.status is JobStatus.QUEUED
     await submit(store)
     await store.close()
@@ -147,3 +148,17 @@ async def test_an_unusable_postgres_is_refused(servers: Servers):
         await Store.open(server.url(name))
     await server.drop_database(name)
     assert HEAD == "0010"
+
+
+async def test_the_revision_of_a_postgres_is_read(servers: Servers):
+    if not VERSIONS:
+        pytest.skip("there is no PostgreSQL here")
+    server = await servers.get(VERSIONS[-1])
+    assert await revision_of_postgres(server.url("store")) == HEAD
+    name = await server.create_database()
+    revision = await revision_of_postgres(server.url(name))
+    assert "`quantcloud migrate`, makes them" in difference(revision)
+    await server.drop_database(name)
+    away = r"cannot use the database postgresql://me:\*\*\*@127.0.0.1:1/quantcloud: "
+    with pytest.raises(StoreError, match=away):
+        await revision_of_postgres("postgresql://me:secret@127.0.0.1:1/quantcloud")

@@ -203,7 +203,7 @@ rooms = st.fixed_dictionaries(
 
 
 @given(submitted=submissions, claim=rooms)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 def test_arrivals_are_chosen_like_stored_jobs(loop, two_stores, submitted, claim):
 
     async def chosen(store: Store, *, only_arrivals: bool):

@@ -3,7 +3,7 @@
 import json
 from types import SimpleNamespace
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from quantcloud.domain.job import TERMINAL, TRANSITIONS, Change, Job, JobEvent, JobStatus
@@ -54,7 +54,6 @@ def _merged(present, added):
     return merged
 
 
-@settings(deadline=None)
 @given(lives(), st.integers(0, 12), st.integers(1, 1 << 40), st.sets(st.sampled_from(JobStatus)))
 def test_events_of_one_row_are_read_back_unchanged(life, first, cursor, statuses):
     steps = life[min(first, len(life) - 1) :]

@@ -34,8 +34,8 @@ async def test_none_of_a_hundred_late_writes_is_accepted(store: Store):
     await store.leases.heartbeat("first", at(30))
     late = await _claim_all(store, "first", 1)
     await store.leases.heartbeat("second", at(90))
-    assert await store.leases.sweep("second", at(29)) == []
-    assert len(await store.leases.sweep("second", at(31))) == NUMBER
+    assert await store.leases.take_back("second", at(29)) == []
+    assert len(await store.leases.take_back("second", at(31))) == NUMBER
     timely = await _claim_all(store, "second", 32)
     # Half of the late writes arrive during the second runs, half after them.
     before, after = timely[: NUMBER // 2], timely[NUMBER // 2 :]
@@ -62,7 +62,7 @@ async def test_a_server_that_comes_back_in_time_keeps_its_runs(store: Store):
     await store.leases.heartbeat("first", at(30))
     (claim,) = await store.jobs.claim("first", Room(1), at(1), concurrency=UNLIMITED)
     await store.leases.heartbeat("first", at(60))
-    assert await store.leases.sweep("second", at(31)) == []
+    assert await store.leases.take_back("second", at(31)) == []
     steps = [to(JobStatus.RUNNING, 40), to(JobStatus.COMPLETED, 41)]
     event = await complete(store, claim.job.id, claim.lease, result_of(claim.job), steps)
     assert event.job.attempt == 1

@@ -4,22 +4,12 @@ import asyncio
 import shutil
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    Bundle,
-    RuleBasedStateMachine,
-    consumes,
-    initialize,
-    invariant,
-    multiple,
-    rule,
-)
-from sqlalchemy import text
+from hypothesis.stateful import Bundle, consumes, multiple, rule
 
 from quantcloud.domain.account import Tier
 from quantcloud.domain.errors import FailedPrecondition
@@ -27,13 +17,10 @@ from quantcloud.domain.job import (
     LEASED,
     TERMINAL,
     InvalidTransitionError,
-    JobEvent,
     JobStatus,
     StaleLeaseError,
 )
-from quantcloud.storage import Claim, NewJob, Room, Store
-from quantcloud.storage.database.tables import job_events
-from quantcloud.storage.jobs.event_rows import EVENTS, events_of
+from quantcloud.storage import Claim, NewJob, Room
 from unit.storage.builders import (
     ANALYSIS,
     QASM,
@@ -47,70 +34,14 @@ from unit.storage.builders import (
     usage_of,
 )
 from unit.storage.conftest import EMPTY, VERSIONS, Servers
+from unit.storage.jobs.model import ACCOUNTS, Checked, Model
 
 CONCURRENCY = dict.fromkeys(Tier, 2)
-ACCOUNTS = ("alice", "bob", "carol")
 OWNERS = ("server-1", "server-2")
 
 
-@dataclass
-class Model:
-    account: str
-    queued_at: float
-    status: JobStatus = JobStatus.QUEUED
-    events: list[str] = field(
-        default_factory=lambda: ["submitted", "analyzing", "routing", "queued"]
-    )
-    attempt: int = 0
-    losses: int = 0
-    token: str | None = None
-    owner: str = ""
-    quantum: bool = False
-    metered: bool = False
-    seconds: float = 0.0
-    # Whether its reservation, one task of $2, counts; otherwise it was given back.
-    charged: bool = False
-    started: float = 0.0
-
-    def move(self, status: JobStatus) -> None:
-        self.status = status
-        if status in TERMINAL:
-            self.metered = True
-            self.charged = False
-        self.events.append(status.value)
-        if status not in LEASED:
-            self.token = None
-
-    def lose(self) -> None:
-        self.losses += 1
-        self.move(JobStatus.FAILED if self.losses == 3 else JobStatus.QUEUED)
-
-
-class Lifecycle(RuleBasedStateMachine):
+class Lifecycle(Checked):
     claims = Bundle("claims")
-    # Returns the location of an empty database for each run.
-    fresh: Callable[[], Path | str]
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.location = type(self).fresh()
-        self.runner = asyncio.Runner()
-        self.alive: dict[str, float] = {}
-        self.jobs: dict[str, Model] = {}
-        self.clock = 0.0
-        self.published = []
-
-    @initialize()
-    def open(self) -> None:
-        self.store = self.runner.run(Store.open(self.location))
-        self.store.subscribe(self.published.extend)
-
-    def now(self) -> float:
-        self.clock += 1
-        return self.clock
-
-    def call(self, awaitable):
-        return self.runner.get_loop().run_until_complete(awaitable)
 
     @rule(account=st.sampled_from(ACCOUNTS), quantum=st.booleans())
     def submit(self, account, quantum):
@@ -172,9 +103,6 @@ class Lifecycle(RuleBasedStateMachine):
             if waiting[account] and room[account] and account not in served:
                 assert len(served) == len(taken)
         return multiple(*taken)
-
-    def of(self, account: str) -> list[Model]:
-        return [model for model in self.jobs.values() if model.account == account]
 
     def fenced(self, claim: Claim, status: JobStatus, coroutine) -> bool:
         """Check a write of `claim`'s run against the model; return whether it succeeded."""
@@ -292,7 +220,7 @@ class Lifecycle(RuleBasedStateMachine):
     @rule(by=st.sampled_from(OWNERS))
     def sweep(self, by):
         now = self.now()
-        events = self.call(self.store.leases.sweep(by, at(now)))
+        events = self.call(self.store.leases.take_back(by, at(now)))
         expired = {
             job_id
             for job_id, model in self.jobs.items()
@@ -315,60 +243,6 @@ class Lifecycle(RuleBasedStateMachine):
         for model in held[len(received) :]:
             model.move(JobStatus.QUEUED)
 
-    @invariant()
-    def every_event_was_published_once(self):
-        assert len(self.published) == sum(len(model.events) for model in self.jobs.values())
-
-    def teardown(self) -> None:
-        if hasattr(self, "store"):
-            self.check()
-            self.call(self.store.close())
-        self.runner.close()
-
-    def read(self, statement: str) -> list[tuple]:
-        def work(connection):
-            return [tuple(row) for row in connection.execute(text(statement))]
-
-        return self.call(self.store._database.read(work))
-
-    def log(self) -> list[JobEvent]:
-        """Read all events through the store."""
-
-        def work(connection):
-            return [*events_of(connection.execute(EVENTS.order_by(job_events.c.cursor)))]
-
-        return self.call(self.store._database.read(work))
-
-    def check(self) -> None:
-        """Compare the database with the model."""
-        log = self.log()
-        assert log == self.published
-        events: dict[str, list[str]] = {}
-        for event in log:
-            events.setdefault(event.job.id, []).append(event.job.status)
-            assert event.sequence == event.job.sequence == len(events[event.job.id])
-        assert events == {job_id: model.events for job_id, model in self.jobs.items()}
-        for statuses in events.values():
-            assert sum(status in set(TERMINAL) for status in statuses) <= 1
-        jobs = self.read(
-            "SELECT id, status, sequence, attempt, losses, metered, lease_token FROM jobs"
-        )
-        assert {row[0]: row[1:] for row in jobs} == {
-            job_id: (m.status, len(m.events), m.attempt, m.losses, m.metered, m.token)
-            for job_id, m in self.jobs.items()
-        }
-        results = [job_id for (job_id,) in self.read("SELECT job_id FROM job_results")]
-        assert sorted(results) == sorted(
-            job_id for job_id, m in self.jobs.items() if m.status is JobStatus.COMPLETED
-        )
-        used = self.read(
-            "SELECT COALESCE(SUM(simulator_seconds), 0), COALESCE(SUM(qpu_tasks), 0),"
-            " COALESCE(SUM(total_cost_usd), 0), COALESCE(SUM(total_jobs), 0) FROM monthly_usage"
-        )
-        charged = sum(m.charged for m in self.jobs.values())
-        seconds = sum(m.seconds for m in self.jobs.values())
-        assert used == [(seconds, charged, 2 * charged, len(self.jobs))]
-
 
 def explore(fresh: Callable[[], Path | str], examples: int) -> None:
     Lifecycle.fresh = staticmethod(fresh)
@@ -376,7 +250,6 @@ def explore(fresh: Callable[[], Path | str], examples: int) -> None:
     case.settings = settings(
         max_examples=examples,
         stateful_step_count=40,
-        deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
     )
     case().runTest()

@@ -1,5 +1,6 @@
 """What a sweep asks for and the points that are done are stored, paged and removed."""
 
+import json
 import math
 import pickle
 import struct
@@ -7,7 +8,7 @@ from array import array
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from quantcloud.domain.errors import InvalidArgument
@@ -15,6 +16,7 @@ from quantcloud.domain.job import Job, JobResult, JobStatus, StaleLeaseError, Sw
 from quantcloud.domain.points import PAGE_BYTES, SIZES, Points, joined
 from quantcloud.domain.sweep import Observable, Parameter, Register, Sweep, Term
 from quantcloud.storage import NewJob, Room, Store
+from quantcloud.storage.database import codec
 from quantcloud.storage.jobs.sweeps import pack_sweep, unpack_sweep
 from unit.storage.builders import ANALYSIS, QASM, T0, UNLIMITED, at, new_job, routed, to
 
@@ -35,12 +37,28 @@ def points(first: int, entries: Sequence[bytes], shot_bytes: int = 0) -> Points:
     return Points(first, array(SIZES, map(len, entries)), b"".join(entries), registers)
 
 
-@settings(deadline=None)
 @given(st.sampled_from(["zipped", "exact", "gradient", "variances", "probabilities", "packed"]))
 def test_what_was_asked_for_is_read_as_it_was_written(flag):
     sweep = Sweep(points=1, last=1, **{flag: True})
     assert unpack_sweep(pack_sweep(sweep)) == sweep
     assert unpack_sweep(pack_sweep(SWEEP)) == SWEEP
+
+
+@pytest.mark.parametrize("last", [math.pi, 0.0])
+@pytest.mark.parametrize("terms", [1, 200], ids=["short", "compressed"])
+def test_the_former_format_is_read(terms: int, last: float):
+    values = array("d", [0.1, last]).tobytes()
+    head = {
+        "points": 2, "parameters": [["theta", 1, 16]], "precision": None, "exact": True,
+        "observables": [[[0.5, [[0, "X"], [3, "Z"]]]] * terms, [[-1.0, []]]],
+    }  # fmt: skip
+    written = codec.pack(json.dumps(head, separators=(",", ":")).encode() + b"\n" + values)
+    assert codec.is_compressed(written) == (terms > 1)
+    sums = (Term(0.5, ((0, "X"), (3, "Z"))),) * terms, (Term(-1.0, ()),)
+    assert unpack_sweep(written) == Sweep(
+        points=2, last=2, parameters=(Parameter("theta", 1, values),),
+        observables=tuple(map(Observable, sums)), exact=True,
+    )  # fmt: skip
 
 
 def test_a_process_reads_equal_observables_once():
@@ -54,7 +72,6 @@ def test_a_process_reads_equal_observables_once():
     assert first != Observable(written.terms[:1])
 
 
-@settings(deadline=None)
 @given(st.data(), st.lists(st.binary(min_size=1, max_size=9), min_size=1, max_size=12))
 def test_pages_follow_each_other_without_gap_or_overlap(data, entries):
     shot_bytes = data.draw(st.integers(0, 3))
@@ -72,7 +89,6 @@ def test_pages_follow_each_other_without_gap_or_overlap(data, entries):
     assert joined(pages) == whole
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=40))
 def test_damaged_points_are_refused(content):
     with pytest.raises((struct.error, ValueError, TypeError, OverflowError)):

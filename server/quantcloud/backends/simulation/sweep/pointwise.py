@@ -196,6 +196,7 @@ class _Runs:
                 program,
                 num_clbits=first + program.num_qubits,
                 final={first + qubit: qubit for qubit in sorted(group.basis)},
+                fixed={},
                 basis=group.rotations,
                 submitted=False,
             )

@@ -14,7 +14,7 @@ from quantcloud.domain.execution import Outcome
 from quantcloud.domain.job import Job, JobStatus
 from quantcloud.engine.base import WorkerLost
 from quantcloud.routing.method import Method
-from quantcloud.scheduling import claim_loop, early_runs
+from quantcloud.scheduling import claim_loop, early_worker_runs
 from quantcloud.storage import NewJob, Store
 from unit.scheduling.served import DEADLINE, Engine, Served
 from unit.storage.builders import ANALYSIS, QASM, T0, new_job, routed, spoil
@@ -24,7 +24,7 @@ SHORT = 0.001
 
 @pytest.fixture
 async def served(tmp_path: Path, monkeypatch) -> AsyncIterator[Served]:
-    monkeypatch.setattr(early_runs, "_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(early_worker_runs, "_WAIT_SECONDS", 0.01)
     monkeypatch.setattr(claim_loop, "RETRY_SECONDS", 0.01)
     store = await Store.open(tmp_path / "store.db")
     for name in ("alice", "bob"):
@@ -40,7 +40,7 @@ async def served(tmp_path: Path, monkeypatch) -> AsyncIterator[Served]:
 @pytest.fixture
 def impatient(monkeypatch) -> None:
     """Runs that no claim takes over are dropped soon."""
-    monkeypatch.setattr(early_runs, "_UNCLAIMED_SECONDS", 0.01)
+    monkeypatch.setattr(early_worker_runs, "_UNCLAIMED_SECONDS", 0.01)
 
 
 def short_job(account: str = "alice", seconds: float = SHORT, **fields: Any) -> NewJob:

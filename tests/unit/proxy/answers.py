@@ -1,0 +1,35 @@
+"""What all error answers over REST have in common."""
+
+import re
+
+from support.api import error_json
+
+
+def check(answer, status):
+    """Check what all errors have in common, and return the detail."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/json"
+    assert re.fullmatch(r"[0-9a-f-]{36}", answer.headers["x-request-id"])
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert int(answer.headers["content-length"]) == len(answer.content)
+    assert not [name for name in answer.headers if name.startswith("grpc")]
+    detail = answer.json()["detail"]
+    assert list(answer.json().items())[:2] == list(error_json(detail).items())
+    return detail
+
+
+def invalid(detail, field, description):
+    """Return the body of an INVALID_ARGUMENT, as the transcoder prints the server's."""
+    prefix = "type.googleapis.com/google.rpc."
+    violation = {
+        "field": field, "description": description, "reason": "INVALID_ARGUMENT",
+        "localized_message": None,
+    }  # fmt: skip
+    info = {"reason": "INVALID_ARGUMENT", "domain": "thequantcloud.com", "metadata": {}}
+    return {
+        **error_json(detail),
+        "details": [
+            {"@type": f"{prefix}ErrorInfo", **info},
+            {"@type": f"{prefix}BadRequest", "field_violations": [violation]},
+        ],
+    }
