@@ -9,11 +9,11 @@ from quantcloud.circuits.ir import Apply, Assignment, Bits, Circuit, Condition, 
 from quantcloud.openqasm.builder import PHYSICAL
 from quantcloud.openqasm.lexer import Lexer
 from quantcloud.openqasm.parser import Parser
-from quantcloud.openqasm.version3.guards import SCRATCH
-from quantcloud.openqasm.version3.interpreter import Interpreter
-from quantcloud.openqasm.version3.statements import StatementReader
-from quantcloud.openqasm.version3.syntax import Barrier, Gate, Reset
-from quantcloud.openqasm.version3.words import RESERVED
+from quantcloud.openqasm.version3.reading.statements import StatementReader
+from quantcloud.openqasm.version3.reading.syntax import Barrier, Gate, Reset
+from quantcloud.openqasm.version3.reading.words import RESERVED
+from quantcloud.openqasm.version3.running.guards import SCRATCH
+from quantcloud.openqasm.version3.running.interpreter import Interpreter
 
 _REPEATABLE: Final = (Gate, Reset, Barrier)
 

@@ -8,10 +8,9 @@ from quantcloud.circuits.ir import Bits, Expression
 from quantcloud.openqasm.builder import PHYSICAL, CircuitBuilder, Operand
 from quantcloud.openqasm.hints import did_you_mean
 from quantcloud.openqasm.lexer import Lexer, shown
-from quantcloud.openqasm.version3 import indexing, syntax
-from quantcloud.openqasm.version3.names import Names, Variable
-from quantcloud.openqasm.version3.operators import call, operate, prefix
-from quantcloud.openqasm.version3.values import (
+from quantcloud.openqasm.version3.arithmetic import indexing
+from quantcloud.openqasm.version3.arithmetic.operators import call, operate, prefix
+from quantcloud.openqasm.version3.arithmetic.values import (
     FLOAT,
     WHOLE,
     AnyValue,
@@ -27,7 +26,9 @@ from quantcloud.openqasm.version3.values import (
     converted,
     expression,
 )
-from quantcloud.openqasm.version3.words import CONSTANTS
+from quantcloud.openqasm.version3.reading import syntax
+from quantcloud.openqasm.version3.reading.words import CONSTANTS
+from quantcloud.openqasm.version3.running.names import Names, Variable
 
 _MOST_BITS = {"int": 64, "uint": 64, "float": 64, "angle": 64}
 _KNOWN_SHOWN = 8

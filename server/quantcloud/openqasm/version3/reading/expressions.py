@@ -9,9 +9,9 @@ from typing import Final
 from quantcloud.circuits.expressions import ExpressionError, finite
 from quantcloud.openqasm.builder import DT_SECONDS
 from quantcloud.openqasm.lexer import Lexer
-from quantcloud.openqasm.version3 import syntax
-from quantcloud.openqasm.version3.values import whole_number
-from quantcloud.openqasm.version3.words import REFUSED, SCALARS, refusal, refused
+from quantcloud.openqasm.version3.arithmetic.values import whole_number
+from quantcloud.openqasm.version3.reading import syntax
+from quantcloud.openqasm.version3.reading.words import REFUSED, SCALARS, refusal, refused
 
 _BINARY: Final[Mapping[str, int]] = {
     "++": 0,

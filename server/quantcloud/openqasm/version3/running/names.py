@@ -8,9 +8,16 @@ from typing import Final, TypeAlias
 from quantcloud.circuits.ir import Bits, Formula, Register
 from quantcloud.openqasm.builder import PHYSICAL, CircuitBuilder
 from quantcloud.openqasm.lexer import Lexer, shown
-from quantcloud.openqasm.version3.syntax import Subroutine
-from quantcloud.openqasm.version3.values import Array, Classical, Known, Qubits, Runtime, Type
-from quantcloud.openqasm.version3.words import refusal
+from quantcloud.openqasm.version3.arithmetic.values import (
+    Array,
+    Classical,
+    Known,
+    Qubits,
+    Runtime,
+    Type,
+)
+from quantcloud.openqasm.version3.reading.syntax import Subroutine
+from quantcloud.openqasm.version3.reading.words import refusal
 
 _MOST_SCOPES: Final = 120
 

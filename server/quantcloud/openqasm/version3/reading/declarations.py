@@ -4,9 +4,9 @@ from abc import ABC, abstractmethod
 from typing import Final
 
 from quantcloud.openqasm.lexer import shown
-from quantcloud.openqasm.version3 import syntax
-from quantcloud.openqasm.version3.expressions import ExpressionReader
-from quantcloud.openqasm.version3.words import SCALARS
+from quantcloud.openqasm.version3.reading import syntax
+from quantcloud.openqasm.version3.reading.expressions import ExpressionReader
+from quantcloud.openqasm.version3.reading.words import SCALARS
 
 _PARAMETERS: Final = SCALARS | {"qubit"}
 

@@ -6,9 +6,9 @@ from typing import Final
 
 from quantcloud.openqasm.hints import words
 from quantcloud.openqasm.lexer import Lexer, shown
-from quantcloud.openqasm.version3 import syntax
-from quantcloud.openqasm.version3.declarations import DeclarationReader
-from quantcloud.openqasm.version3.words import (
+from quantcloud.openqasm.version3.reading import syntax
+from quantcloud.openqasm.version3.reading.declarations import DeclarationReader
+from quantcloud.openqasm.version3.reading.words import (
     MODIFIERS,
     REFUSED,
     RESERVED,

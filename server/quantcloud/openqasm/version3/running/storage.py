@@ -7,12 +7,8 @@ of the circuit. A known value moves there before an assignment on a condition.
 from quantcloud.circuits.ir import Apply, Bits, Formula
 from quantcloud.openqasm.builder import PHYSICAL, Operand
 from quantcloud.openqasm.lexer import shown
-from quantcloud.openqasm.version3 import syntax
-from quantcloud.openqasm.version3.evaluator import Evaluator
-from quantcloud.openqasm.version3.guards import State
-from quantcloud.openqasm.version3.names import Variable
-from quantcloud.openqasm.version3.operators import operate
-from quantcloud.openqasm.version3.values import (
+from quantcloud.openqasm.version3.arithmetic.operators import operate
+from quantcloud.openqasm.version3.arithmetic.values import (
     REALS,
     Classical,
     Known,
@@ -22,7 +18,11 @@ from quantcloud.openqasm.version3.values import (
     converted,
     formula,
 )
-from quantcloud.openqasm.version3.words import refusal
+from quantcloud.openqasm.version3.reading import syntax
+from quantcloud.openqasm.version3.reading.words import refusal
+from quantcloud.openqasm.version3.running.evaluator import Evaluator
+from quantcloud.openqasm.version3.running.guards import State
+from quantcloud.openqasm.version3.running.names import Variable
 
 
 class Storage:

@@ -11,8 +11,8 @@ from typing import NamedTuple
 from quantcloud.circuits.expressions import ExpressionError, is_constant, negated
 from quantcloud.circuits.ir import Expression, GateCall, GateDefinition
 from quantcloud.openqasm.lowering import standard_definition
-from quantcloud.openqasm.version3.multi_control import many_not, many_phase, many_u
-from quantcloud.openqasm.version3.normal_forms import (
+from quantcloud.openqasm.version3.gates.multi_control import many_not, many_phase, many_u
+from quantcloud.openqasm.version3.gates.normal_forms import (
     LINEAR,
     ZERO,
     Angles,
@@ -26,7 +26,7 @@ from quantcloud.openqasm.version3.normal_forms import (
     scaled,
     substituted,
 )
-from quantcloud.openqasm.version3.powers import root
+from quantcloud.openqasm.version3.gates.powers import root
 
 PHASE = "gphase"
 MAX_CALLS = 100_000

@@ -8,7 +8,7 @@ from quantcloud.circuits import classical
 from quantcloud.circuits.classical import CAST, COMPARISONS, NEGATE, POPCOUNT
 from quantcloud.circuits.expressions import FUNCTIONS, OPERATORS, ExpressionError, binary, unary
 from quantcloud.circuits.ir import Apply
-from quantcloud.openqasm.version3.values import (
+from quantcloud.openqasm.version3.arithmetic.values import (
     BOOL,
     DEFAULT_BITS,
     DURATION,

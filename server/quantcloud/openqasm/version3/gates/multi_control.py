@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from quantcloud.circuits.expressions import negated
 from quantcloud.circuits.ir import Expression, GateCall
-from quantcloud.openqasm.version3.normal_forms import combined, scaled
+from quantcloud.openqasm.version3.gates.normal_forms import combined, scaled
 
 _NOTS = ("x", "cx", "ccx", "c3x", "c4x")
 _FEWEST = 3

@@ -7,7 +7,7 @@ from quantcloud.circuits.expressions import ExpressionError
 from quantcloud.circuits.ir import Apply, Bits
 from quantcloud.openqasm.hints import out_of_range
 from quantcloud.openqasm.lexer import shown
-from quantcloud.openqasm.version3.values import (
+from quantcloud.openqasm.version3.arithmetic.values import (
     WHOLE,
     AnyValue,
     Array,

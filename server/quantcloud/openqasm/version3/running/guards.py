@@ -11,7 +11,7 @@ from quantcloud.circuits.ir import Apply, Assignment, Bits, Condition, Formula
 from quantcloud.circuits.limits import MAX_CLBITS
 from quantcloud.openqasm.builder import CircuitBuilder
 from quantcloud.openqasm.lexer import Lexer
-from quantcloud.openqasm.version3.names import Names, Variable
+from quantcloud.openqasm.version3.running.names import Names, Variable
 
 SCRATCH = MAX_CLBITS
 """The first bit of variables while a source is parsed; no register reaches it."""

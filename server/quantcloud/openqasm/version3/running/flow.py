@@ -4,14 +4,14 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 
 from quantcloud.circuits.ir import Apply, Bits, Condition, Formula
-from quantcloud.openqasm.version3 import syntax
-from quantcloud.openqasm.version3.evaluator import Evaluator
-from quantcloud.openqasm.version3.guards import State, simple
-from quantcloud.openqasm.version3.names import Variable
-from quantcloud.openqasm.version3.operators import operate
-from quantcloud.openqasm.version3.storage import Storage, truth
-from quantcloud.openqasm.version3.values import BOOL, Known, Runtime, Symbolic, converted
-from quantcloud.openqasm.version3.words import refusal
+from quantcloud.openqasm.version3.arithmetic.operators import operate
+from quantcloud.openqasm.version3.arithmetic.values import BOOL, Known, Runtime, Symbolic, converted
+from quantcloud.openqasm.version3.reading import syntax
+from quantcloud.openqasm.version3.reading.words import refusal
+from quantcloud.openqasm.version3.running.evaluator import Evaluator
+from quantcloud.openqasm.version3.running.guards import State, simple
+from quantcloud.openqasm.version3.running.names import Variable
+from quantcloud.openqasm.version3.running.storage import Storage, truth
 
 
 class Flow:

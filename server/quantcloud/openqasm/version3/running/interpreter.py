@@ -6,14 +6,7 @@ from typing import Any, Final
 from quantcloud.openqasm.builder import STEP_WEIGHT, CircuitBuilder
 from quantcloud.openqasm.hints import quantity
 from quantcloud.openqasm.lexer import Lexer, shown
-from quantcloud.openqasm.version3 import syntax
-from quantcloud.openqasm.version3.evaluator import Evaluator
-from quantcloud.openqasm.version3.gate_calls import GateCalls
-from quantcloud.openqasm.version3.guards import Frame, Guards, Leave, State
-from quantcloud.openqasm.version3.loops import Loops
-from quantcloud.openqasm.version3.names import Names, Variable
-from quantcloud.openqasm.version3.storage import Storage
-from quantcloud.openqasm.version3.values import (
+from quantcloud.openqasm.version3.arithmetic.values import (
     REALS,
     AnyValue,
     Array,
@@ -24,7 +17,14 @@ from quantcloud.openqasm.version3.values import (
     Symbolic,
     Type,
 )
-from quantcloud.openqasm.version3.words import refusal
+from quantcloud.openqasm.version3.reading import syntax
+from quantcloud.openqasm.version3.reading.words import refusal
+from quantcloud.openqasm.version3.running.evaluator import Evaluator
+from quantcloud.openqasm.version3.running.gate_calls import GateCalls
+from quantcloud.openqasm.version3.running.guards import Frame, Guards, Leave, State
+from quantcloud.openqasm.version3.running.loops import Loops
+from quantcloud.openqasm.version3.running.names import Names, Variable
+from quantcloud.openqasm.version3.running.storage import Storage
 
 _MOST_CALLS: Final = 40
 

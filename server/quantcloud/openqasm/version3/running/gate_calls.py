@@ -8,14 +8,15 @@ from quantcloud.circuits.ir import Expression, GateCall
 from quantcloud.openqasm.builder import Operand
 from quantcloud.openqasm.hints import quantity
 from quantcloud.openqasm.lexer import shown
-from quantcloud.openqasm.version3 import modified_gates, syntax
-from quantcloud.openqasm.version3.evaluator import Evaluator
-from quantcloud.openqasm.version3.flow import Flow
-from quantcloud.openqasm.version3.guards import State
-from quantcloud.openqasm.version3.modified_gates import PHASE, Steps
-from quantcloud.openqasm.version3.names import Variable
-from quantcloud.openqasm.version3.normal_forms import Angles
-from quantcloud.openqasm.version3.values import FLOAT, Known, Qubits, Symbolic
+from quantcloud.openqasm.version3.arithmetic.values import FLOAT, Known, Qubits, Symbolic
+from quantcloud.openqasm.version3.gates import modified_gates
+from quantcloud.openqasm.version3.gates.modified_gates import PHASE, Steps
+from quantcloud.openqasm.version3.gates.normal_forms import Angles
+from quantcloud.openqasm.version3.reading import syntax
+from quantcloud.openqasm.version3.running.evaluator import Evaluator
+from quantcloud.openqasm.version3.running.flow import Flow
+from quantcloud.openqasm.version3.running.guards import State
+from quantcloud.openqasm.version3.running.names import Variable
 
 _IN_GATES: Final = (
     syntax.Gate,

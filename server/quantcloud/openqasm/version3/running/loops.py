@@ -6,14 +6,9 @@ from contextlib import contextmanager
 from quantcloud.circuits.expressions import ExpressionError
 from quantcloud.circuits.ir import Apply, Bits, Formula
 from quantcloud.openqasm.builder import STEP_WEIGHT
-from quantcloud.openqasm.version3 import indexing
-from quantcloud.openqasm.version3.flow import Flow, has_return, targets
-from quantcloud.openqasm.version3.guards import Frame, Leave, holds
-from quantcloud.openqasm.version3.names import Variable
-from quantcloud.openqasm.version3.operators import operate
-from quantcloud.openqasm.version3.storage import truth
-from quantcloud.openqasm.version3.syntax import For, Span, While
-from quantcloud.openqasm.version3.values import (
+from quantcloud.openqasm.version3.arithmetic import indexing
+from quantcloud.openqasm.version3.arithmetic.operators import operate
+from quantcloud.openqasm.version3.arithmetic.values import (
     AnyValue,
     Classical,
     Known,
@@ -22,6 +17,11 @@ from quantcloud.openqasm.version3.values import (
     Runtime,
     Type,
 )
+from quantcloud.openqasm.version3.reading.syntax import For, Span, While
+from quantcloud.openqasm.version3.running.flow import Flow, has_return, targets
+from quantcloud.openqasm.version3.running.guards import Frame, Leave, holds
+from quantcloud.openqasm.version3.running.names import Variable
+from quantcloud.openqasm.version3.running.storage import truth
 
 
 class Loops(Flow):

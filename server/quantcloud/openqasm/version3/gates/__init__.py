@@ -1,0 +1,1 @@
+"""Gates with modifiers (`ctrl`, `negctrl`, `inv`, `pow`), made of standard gates."""

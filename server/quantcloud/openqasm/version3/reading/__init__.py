@@ -1,0 +1,1 @@
+"""Reads a source of OpenQASM 3 into its syntax tree."""
