@@ -46,6 +46,22 @@ def test_from_sign_in_to_histogram(console: Consoles, size: str, scheme: str):
     assert size != "wide" or mine.violations() == []
 
 
+def test_no_view_scrolls_sideways_on_the_narrowest_screen(console: Consoles):
+    mine = console(viewport={"width": 320, "height": 640})
+    mine.sign_in(newcomers_token())
+    mine.run()
+    mine.expect_status("completed")
+    mine.open("#/keys")
+    mine.page.get_by_label("Name of the new key").fill("k")
+    mine.page.get_by_role("button", name="Create").click()
+    expect(mine.page.get_by_role("button", name="Revoke k")).to_be_attached()
+    for view in ("", "jobs", "circuits", "keys", "usage", "backends"):
+        mine.open(f"#/{view}")
+        expect(mine.page.get_by_role("heading", level=1)).to_be_focused()
+        expect(mine.page.get_by_text("Reading…")).to_have_count(0)
+        assert mine.page.evaluate("document.documentElement.scrollWidth") == 320, view
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_view_is_accessible(console: Consoles, scheme: str):
     mine = console(color_scheme=scheme)
