@@ -200,16 +200,13 @@ def _socket_options() -> list[dict[str, int]]:
     """Return options by which the kernel ends connections to clients that vanished."""
     if sys.platform != "linux":
         return []
-    values = {
-        (socket.SOL_SOCKET, socket.SO_KEEPALIVE): 1,
-        (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE): _KEEPALIVE_SECONDS,
-        (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL): _KEEPALIVE_SECONDS,
-        (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT): _VANISHED_SECONDS * 1000,
-    }
-    return [
-        {"level": level, "name": name, "int_value": value}
-        for (level, name), value in values.items()
+    options = [
+        (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+        (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _KEEPALIVE_SECONDS),
+        (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, _KEEPALIVE_SECONDS),
+        (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _VANISHED_SECONDS * 1000),
     ]
+    return [{"level": level, "name": name, "int_value": value} for level, name, value in options]
 
 
 def _duration(seconds: float) -> str:

@@ -249,10 +249,11 @@ def _stabilizer(analysis: Analysis, shots: int) -> Method:
     # Each shot measures every qubit, in time at most linear in the width, and writes its outcome.
     width, operations = analysis.num_qubits, analysis.operation_count
     characters = 1 + analysis.num_clbits + width**2 / _QUBITS_PER_CHARACTER
-    work = Work(operations=operations, samples=shots * characters)
+    repeated = 0
     if analysis.has_mid_circuit:
+        repeated = shots * operations
         characters += _REPEATED_SHOT
-        work = Work(operations=operations, light=shots * operations, samples=shots * characters)
+    work = Work(operations=operations, light=repeated, samples=shots * characters)
     return predicted(
         "stabilizer",
         2 * tableau_bytes(width) + _outcome_bytes(analysis, shots),
