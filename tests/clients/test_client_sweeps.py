@@ -5,16 +5,7 @@ import pytest
 
 from quantcloud import Client
 from quantcloud.client import InvalidRequest
-from support.circuits import BELL
-
-TURN = """OPENQASM 3.0;
-include "stdgates.inc";
-input float[64] theta;
-input array[float[64], 2] w;
-qubit[2] q;
-ry(theta) q[0];
-ry(w[0] + w[1]) q[1];
-"""
+from support.circuits import BELL, TURN
 
 
 def test_estimate_gives_values_and_gradients(client: Client):

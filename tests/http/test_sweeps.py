@@ -8,17 +8,9 @@ from typing import Any
 import pytest
 
 from support.api import Api
-from support.circuits import BELL
+from support.circuits import BELL, TURN
 from support.openapi import API, conforms
 
-TURN = """OPENQASM 3.0;
-include "stdgates.inc";
-input float[64] theta;
-input array[float[64], 2] w;
-qubit[2] q;
-ry(theta) q[0];
-ry(w[0] + w[1]) q[1];
-"""
 PARAMETERS = {"theta": {"values": [0, 0.5, 1]}, "w": {"values": [0.25, 0.75]}}
 OBSERVABLES = [
     {"terms": [{"pauli": "ZI"}, {"sparse": "Z0", "coefficient": -0.5}]},

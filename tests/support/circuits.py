@@ -13,6 +13,16 @@ for int i in [0:99] { for int k in [0:21] { ry(0.1 + i * k) q[k]; cx q[k], q[k +
 c = measure q;
 """
 
+# Turns two qubits by its inputs.
+TURN = """OPENQASM 3.0;
+include "stdgates.inc";
+input float[64] theta;
+input array[float[64], 2] w;
+qubit[2] q;
+ry(theta) q[0];
+ry(w[0] + w[1]) q[1];
+"""
+
 
 def wide(qubits: int) -> str:
     """A circuit of any width that is hard for stabilizer and product-state methods."""

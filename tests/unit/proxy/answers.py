@@ -1,8 +1,27 @@
-"""What all error answers over REST have in common."""
+"""What answers over REST have in common: those with an error, and jobs."""
 
 import re
 
 from support.api import error_json
+
+UNSET_JOB = {
+    "job_id": "",
+    "status": "unspecified",
+    "backend": None,
+    "shots": 0,
+    "optimize_for": "unspecified",
+    "submitted_at": None,
+    "started_at": None,
+    "completed_at": None,
+    "error_message": None,
+    "metadata": None,
+    "batch_id": None,
+    "name": None,
+    "tags": [],
+    "estimated_start_at": None,
+    "wait_reason": None,
+}
+"""The JSON of a job with no field set."""
 
 
 def check(answer, status):

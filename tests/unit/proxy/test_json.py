@@ -20,29 +20,14 @@ from thequantcloud.v1.job_pb2 import (
 )
 from thequantcloud.v1.run_options_pb2 import RunOptions
 from thequantcloud.v1.status_pb2 import GetStatusResponse
+from unit.proxy.answers import UNSET_JOB
 
 NOON = Timestamp(seconds=1773655200)  # 2026-03-16T10:00:00Z
 
 
 def test_unset_fields_are_null_and_zeros_are_printed(gate, http):
     gate.answer("GetJob", lambda *_: Job(job_id="j"))
-    assert http.get("/v1/jobs/j").json() == {
-        "job_id": "j",
-        "status": "unspecified",
-        "backend": None,
-        "shots": 0,
-        "optimize_for": "unspecified",
-        "submitted_at": None,
-        "started_at": None,
-        "completed_at": None,
-        "error_message": None,
-        "metadata": None,
-        "batch_id": None,
-        "name": None,
-        "tags": [],
-        "estimated_start_at": None,
-        "wait_reason": None,
-    }
+    assert http.get("/v1/jobs/j").json() == {**UNSET_JOB, "job_id": "j"}
 
 
 def test_set_fields_are_printed_once_and_not_null(gate, http):

@@ -15,6 +15,7 @@ from thequantcloud.v1.job_pb2 import (
     WatchJobsRequest,
     WatchJobsResponse,
 )
+from unit.proxy.answers import UNSET_JOB
 from unit.proxy.envoys import DEADLINE
 
 # A watch over HTTP, of an existing job and of one that is submitted.
@@ -50,23 +51,7 @@ def test_events_arrive_one_by_one_as_they_happen(http, gate, steps):
         assert data(lines) == {
             "sequence": 1,
             "occurred_at": None,
-            "job": {
-                "job_id": "j",
-                "status": "queued",
-                "backend": None,
-                "shots": 0,
-                "optimize_for": "unspecified",
-                "submitted_at": None,
-                "started_at": None,
-                "completed_at": None,
-                "error_message": None,
-                "metadata": None,
-                "batch_id": None,
-                "name": None,
-                "tags": [],
-                "estimated_start_at": None,
-                "wait_reason": None,
-            },
+            "job": {**UNSET_JOB, "job_id": "j", "status": "queued"},
             "queue_position": 1,
             "result": None,
             "checkpoint": False,
