@@ -3,7 +3,7 @@
 import math
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
@@ -12,6 +12,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.page import Page
+
+M = TypeVar("M", bound=Message)
 
 # Larger structs would block the event loop too long.
 MAXIMUM_STRUCT_BYTES: Final = 64 * 1024
@@ -25,6 +27,26 @@ _IDS: Final = ("id", "batch_id")
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SECONDS_PER_DAY: Final = 86_400
+
+
+def message_of(kind: type[M], source: object, **others: Any) -> M:
+    """Return a message of `kind`: the fields `others`, and each other field from the attribute of
+    `source` that has its name.
+    """
+    plain, times = _plan(kind, tuple(others))
+    for name in plain:
+        others[name] = getattr(source, name)
+    for name in times:
+        others[name] = timestamp_or_none(getattr(source, name))
+    return kind(**others)
+
+
+@cache
+def _plan(kind: type[Message], others: tuple[str, ...]) -> tuple[list[str], list[str]]:
+    """The names of a message's fields without `others`: those that are no times, and the times."""
+    fields = [field for field in kind.DESCRIPTOR.fields if field.name not in others]
+    times = [field.name for field in fields if field.message_type is Timestamp.DESCRIPTOR]
+    return [field.name for field in fields if field.name not in times], times
 
 
 def timestamp(moment: datetime) -> Timestamp:
