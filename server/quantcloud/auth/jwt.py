@@ -105,7 +105,7 @@ class JwtVerifier:
             if public is None:
                 raise _refusal("the token is signed with a key that its issuer does not list")
             # The key determines the algorithm, not the token.
-            key, algorithms = public.key, (public.algorithm,)
+            key, algorithms = public.key, (public.algorithm_name,)
         else:
             raise _refusal(f"the token's algorithm {algorithm!r} is not accepted")
         return self._claims(token, key, algorithms)
@@ -135,7 +135,7 @@ class JwtVerifier:
             raise _refusal(f"the token has no {error.claim!r} claim") from error
         except jwt.InvalidSignatureError as error:
             raise _refusal("the token's signature does not match") from error
-        except jwt.InvalidTokenError as error:
+        except jwt.PyJWTError as error:
             raise _refusal("the token is not valid") from error
         subject: object = claims["sub"]
         if not isinstance(subject, str) or not _is_subject(subject):
