@@ -166,7 +166,7 @@ end
 local function check_query(handle, headers, call, query)
   callers.note(handle, callers.read(headers))
   for parameter in query:gmatch("[^&]+") do
-    local name, equals = parameter:match("^([^=]*)(=?)")
+    local name, equals, value = parameter:match("^([^=]*)(=?)(.*)$")
     local decoded = text.from_percent(name)
     local shown = text.shorten((name:gsub("[^\32-\126]", "?")))
     if name == "" then
@@ -175,6 +175,8 @@ local function check_query(handle, headers, call, query)
       notes.refuse(handle, shown, instead(decoded, call.query))
     elseif equals == "" then
       notes.refuse(handle, shown, "has no value")
+    elseif not text.is_utf8(text.from_percent(value)) then
+      notes.refuse(handle, shown, "must be UTF-8 text")
     end
   end
 end

@@ -161,6 +161,8 @@ QUERIES = {
     "/v1/jobs?fo%22o=1": f"fo%22o: is unknown; known are {LISTED}",
     "/v1/jobs?=1": "query: has a parameter without a name",
     "/v1/jobs?limit": "limit: has no value",
+    "/v1/jobs?tag=%FF": "tag: must be UTF-8 text",
+    "/v1/jobs?limit=1&name_prefix=a%C3": "name_prefix: must be UTF-8 text",
     "/v1/jobs?&offset=1&&Limit=1": "Limit: is unknown; did you mean 'limit'?",
     "/studio/v1/jobs?foo=1": f"foo: is unknown; known are {LISTED}",
     "/v1/backends?foo=1": "foo: is unknown; none is known here",
