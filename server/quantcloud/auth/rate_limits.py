@@ -170,5 +170,4 @@ def refuse(allowance: RateAllowance, what: str) -> RateLimited:
         f"too many {what}: the limit is {allowance.limit} a minute; try again in {seconds} s",
         limit=allowance.limit,
         retry_after=timedelta(seconds=seconds),
-        reset_at=allowance.reset_at,
     )
