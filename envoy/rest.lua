@@ -164,7 +164,7 @@ end
 -- Refuses a query with a parameter that the call does not have. The transcoder ignores those of a call
 -- with a body, and those without a value.
 local function check_query(handle, headers, call, query)
-  callers.note(handle, callers.read(headers))
+  callers.note(handle, callers.read(headers, call))
   for parameter in query:gmatch("[^&]+") do
     local name, equals, value = parameter:match("^([^=]*)(=?)(.*)$")
     local decoded = text.from_percent(name)
@@ -260,7 +260,7 @@ local function check_request(handle, path)
   end
   if is_short(handle, headers) then
     headers:add(NO_LONG_BODY, "yes")
-    check_body(handle, headers, call.body, true)
+    check_body(handle, headers, call, true)
   elseif headers:get("content-encoding") == "gzip" then
     note_unpacked_bytes(handle)
   end
