@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Generator, Hashable
 from contextlib import asynccontextmanager, contextmanager
 from typing import Final
+from weakref import WeakValueDictionary
 
 from quantcloud.domain.errors import TooManyStreams
 
@@ -44,12 +45,6 @@ class Slots:
             self._held[owner] = left
 
 
-class _Owner(asyncio.Semaphore):
-    """The slots of an owner, and how many tasks hold one or wait for one."""
-
-    tasks = 0
-
-
 class ConcurrencyLimits:
     """Like `Slots`, but others wait for a slot, in order of arrival, for at most `seconds`."""
 
@@ -57,30 +52,19 @@ class ConcurrencyLimits:
         self._limit = limit
         self._what = what
         self._seconds = seconds
-        self._owners: dict[Hashable, _Owner] = {}
+        # While a task holds a slot of an owner or waits for one.
+        self._owners: WeakValueDictionary[Hashable, asyncio.Semaphore] = WeakValueDictionary()
 
     @asynccontextmanager
     async def hold(self, owner: Hashable) -> AsyncGenerator[None]:
         """Hold a slot within the context. Raises `TooManyStreams` if it must wait too long."""
-        slots = self._owners.setdefault(owner, _Owner(self._limit))
-        slots.tasks += 1
-        try:
-            await self._acquire(slots)
-            try:
-                yield
-            finally:
-                slots.release()
-        finally:
-            slots.tasks -= 1
-            if not slots.tasks:
-                del self._owners[owner]
-
-    async def _acquire(self, slots: _Owner) -> None:
-        if not slots.locked():
-            await slots.acquire()
-            return
+        slots = self._owners.setdefault(owner, asyncio.Semaphore(self._limit))
         try:
             async with asyncio.timeout(self._seconds):
                 await slots.acquire()
         except TimeoutError:
             raise TooManyStreams(self._what, self._limit) from None
+        try:
+            yield
+        finally:
+            slots.release()
