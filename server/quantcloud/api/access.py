@@ -17,12 +17,12 @@ from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 
 from quantcloud.api.context import Caller, Context, headers_of
-from quantcloud.auth import tickets
 from quantcloud.auth.authenticator import Authenticator
-from quantcloud.auth.open_streams import OpenStreams
+from quantcloud.auth.limits.open_streams import OpenStreams
+from quantcloud.auth.limits.rate_limits import RateAllowance, RequestLimits, refuse
+from quantcloud.auth.limits.turns import Turns
 from quantcloud.auth.principal import Credential, Principal
-from quantcloud.auth.rate_limits import RateAllowance, RequestLimits, refuse
-from quantcloud.auth.turns import Turns
+from quantcloud.auth.tokens import tickets
 from quantcloud.domain.errors import PermissionDenied, RateLimited, Unauthenticated
 from quantcloud.telemetry import audit
 from thequantcloud.v1 import (

@@ -15,7 +15,7 @@ from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
 from quantcloud.auth import api_keys
-from quantcloud.auth.rate_limits import RateAllowance
+from quantcloud.auth.limits.rate_limits import RateAllowance
 from quantcloud.domain import errors
 from thequantcloud.v1 import job_pb2
 from thequantcloud.v1.error_reason_pb2 import ErrorReason

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
-from quantcloud.auth import api_keys, tickets
-from quantcloud.auth.jwt import JwtVerifier, TokenClaims
+from quantcloud.auth import api_keys
 from quantcloud.auth.principal import Credential, Principal
-from quantcloud.auth.tickets import Tickets
+from quantcloud.auth.tokens import tickets
+from quantcloud.auth.tokens.jwt import JwtVerifier, TokenClaims
+from quantcloud.auth.tokens.tickets import Tickets
 from quantcloud.domain.account import Account, ApiKey
 from quantcloud.domain.errors import Unauthenticated
 from quantcloud.storage.accounts import Accounts

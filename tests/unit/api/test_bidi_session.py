@@ -11,7 +11,7 @@ import pytest
 
 from quantcloud.api.calls import BidiStream
 from quantcloud.api.session import Rules, Session
-from quantcloud.auth.open_streams import OpenStreams
+from quantcloud.auth.limits.open_streams import OpenStreams
 from quantcloud.domain.errors import InvalidArgument, TooManyStreams
 from unit.api.service import ADA
 

@@ -12,9 +12,9 @@ import pytest
 from quantcloud.auth import api_keys
 from quantcloud.auth import authenticator as module
 from quantcloud.auth.authenticator import Authenticator
-from quantcloud.auth.jwt import Issuer, JwtVerifier
 from quantcloud.auth.principal import Credential
-from quantcloud.auth.tickets import Tickets
+from quantcloud.auth.tokens.jwt import Issuer, JwtVerifier
+from quantcloud.auth.tokens.tickets import Tickets
 from quantcloud.domain.account import Tier
 from quantcloud.domain.errors import Unauthenticated
 from quantcloud.storage import Store

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from quantcloud.auth.concurrency import ConcurrencyLimits
+from quantcloud.auth.limits.concurrency import ConcurrencyLimits
 from quantcloud.domain.errors import TooManyStreams
 
 

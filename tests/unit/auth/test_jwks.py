@@ -10,14 +10,14 @@ from typing import Any
 import jwt
 import pytest
 
-from quantcloud.auth.jwks import (
+from quantcloud.auth.tokens.jwks import (
     LIFESPAN_SECONDS,
     REFETCH_SECONDS,
     REFRESH_SECONDS,
     RETRY_SECONDS,
     KeySet,
 )
-from quantcloud.auth.jwt import Issuer, JwtVerifier
+from quantcloud.auth.tokens.jwt import Issuer, JwtVerifier
 from quantcloud.domain.errors import Unauthenticated, Unavailable
 from support.external.jwks import EC_KEY, RSA_KEY, Endpoint, entry
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from quantcloud.auth.rate_limits import Counter
-from quantcloud.auth.turns import MOST_SECONDS, Turns
+from quantcloud.auth.limits.rate_limits import Counter
+from quantcloud.auth.limits.turns import MOST_SECONDS, Turns
 
 
 class Time:

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 from weakref import WeakValueDictionary
 
+from quantcloud.auth.limits.rate_limits import RateAllowance
 from quantcloud.auth.principal import Principal
-from quantcloud.auth.rate_limits import RateAllowance
 
 MOST_SECONDS: Final = 10.0
 """How long a request waits at most."""

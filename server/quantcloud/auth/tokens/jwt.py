@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import jwt
 
-from quantcloud.auth.secret import MINIMUM_BYTES
+from quantcloud.auth.tokens.secret import MINIMUM_BYTES
 from quantcloud.domain.account import Tier
 from quantcloud.domain.errors import Unauthenticated
 from quantcloud.domain.value_object import value_object
 
 if TYPE_CHECKING:
-    from quantcloud.auth.jwks import KeySet
+    from quantcloud.auth.tokens.jwks import KeySet
 
 SYMMETRIC: Final = ("HS256",)
 ASYMMETRIC: Final = ("ES256", "RS256")
@@ -60,7 +60,7 @@ class Issuer:
 
 def _key_set(url: str) -> "KeySet":
     # Imported here because only this needs an HTTP client, which takes long to import.
-    from quantcloud.auth.jwks import KeySet  # noqa: PLC0415
+    from quantcloud.auth.tokens.jwks import KeySet  # noqa: PLC0415
 
     return KeySet(url)
 
