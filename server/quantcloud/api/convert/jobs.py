@@ -26,19 +26,13 @@ _LARGEST_SEQUENCE: Final = 2**31 - 1
 _NUMBER: Final = re.compile(r"[0-9]{1,10}")
 
 
-def job_status(number: int, field: str) -> JobStatus | None:
-    """Return the status, or None if unset. Raises `InvalidArgument` for an unknown number."""
-    if number == job_pb2.Job.unspecified:
-        return None
-    if number not in _STATUSES:
+def _statuses(numbers: Iterable[int], field: str) -> frozenset[JobStatus]:
+    """Return the statuses that are set. Raises `InvalidArgument` for an unknown number."""
+    found = {number for number in numbers if number != job_pb2.Job.unspecified}
+    for number in found - _STATUSES.keys():
         known = ", ".join(JobStatus)
         raise InvalidArgument(field, f"{number} is not a status; statuses are {known}")
-    return _STATUSES[number]
-
-
-def _statuses(numbers: Iterable[int], field: str) -> frozenset[JobStatus]:
-    statuses = (job_status(number, field) for number in numbers)
-    return frozenset(status for status in statuses if status is not None)
+    return frozenset(_STATUSES[number] for number in found)
 
 
 def job_filter(request: job_pb2.ListJobsRequest) -> JobFilter:
