@@ -2,11 +2,10 @@
 
 import math
 import re
-from dataclasses import fields
 from difflib import get_close_matches
-from typing import Any, Final
+from typing import Final
 
-from quantcloud.api.convert.values import given, message_of
+from quantcloud.api.convert.values import changed, given, message_of
 from quantcloud.backends.simulation.noise import NARROW_GATES, noise_name
 from quantcloud.circuits.gates import STANDARD_GATES
 from quantcloud.domain.errors import InvalidArgument
@@ -16,10 +15,6 @@ from thequantcloud.v1 import run_options_pb2
 _MOST_GATES, _MOST_QUBITS = 100, 1_000
 _ROUNDING: Final = 1e-9
 _QUBIT: Final = re.compile(r"0|[1-9]\d{0,8}", re.ASCII)
-_NUMBERS: Final = (
-    "depolarizing_1q", "depolarizing_2q", "readout", "t1_us", "t2_us", "gate_time_1q_us",
-    "gate_time_2q_us",
-)  # fmt: skip
 
 
 def noise_of(message: run_options_pb2.NoiseModel, path: str) -> Noise:
@@ -33,8 +28,9 @@ def noise_of(message: run_options_pb2.NoiseModel, path: str) -> Noise:
     ):
         if entries > most:
             raise InvalidArgument(f"{path}.{name}", f"has {entries} entries; the maximum is {most}")
+    numbers = {field.name: value for field, value in message.ListFields() if not field.is_repeated}
     noise = Noise(
-        **{name: getattr(message, name) for name in _NUMBERS if message.HasField(name)},
+        **numbers,
         gates=_gates(message, f"{path}.gates"),
         qubits=tuple(
             sorted(
@@ -53,31 +49,23 @@ def noise_of(message: run_options_pb2.NoiseModel, path: str) -> Noise:
 
 def noise_message(noise: Noise) -> run_options_pb2.NoiseModel:
     """Return the message of a noise; what has no effect is left out."""
-    numbers: dict[str, Any] = {
-        field.name: getattr(noise, field.name)
-        for field in fields(noise)
-        if field.name in _NUMBERS and getattr(noise, field.name) != field.default
+    values = changed(noise)
+    values["gates"] = {
+        name: message_of(
+            run_options_pb2.GateNoise,
+            gate,
+            pauli=dict(gate.pauli),
+            amplitude_damping=gate.amplitude_damping or None,
+        )
+        for name, gate in noise.gates
     }
-    return run_options_pb2.NoiseModel(
-        **numbers,
-        gates={
-            name: message_of(
-                run_options_pb2.GateNoise,
-                gate,
-                pauli=dict(gate.pauli),
-                amplitude_damping=gate.amplitude_damping or None,
-            )
-            for name, gate in noise.gates
-        },
-        qubits={
-            str(number): message_of(
-                run_options_pb2.QubitNoise,
-                qubit,
-                readout=[list(row) for row in qubit.readout or ()],
-            )
-            for number, qubit in noise.qubits
-        },
-    )
+    values["qubits"] = {
+        str(number): message_of(
+            run_options_pb2.QubitNoise, qubit, readout=list(map(list, qubit.readout or ()))
+        )
+        for number, qubit in noise.qubits
+    }
+    return run_options_pb2.NoiseModel(**values)
 
 
 def _check_times(t1_us: float | None, t2_us: float | None, path: str) -> None:

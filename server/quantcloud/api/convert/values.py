@@ -1,6 +1,7 @@
 """Converts values that all services use."""
 
 import math
+from dataclasses import fields
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final, TypeVar
@@ -10,6 +11,7 @@ from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct, Value
 
 from quantcloud.domain.errors import InvalidArgument
+from quantcloud.domain.execution import Noise, RunOptions
 from quantcloud.domain.page import Page
 
 M = TypeVar("M", bound=Message)
@@ -37,6 +39,15 @@ def message_of(kind: type[M], source: object, **others: Any) -> M:
 @cache
 def _names_without(kind: type[Message], others: tuple[str, ...]) -> list[str]:
     return [field.name for field in kind.DESCRIPTOR.fields if field.name not in others]
+
+
+def changed(values: Noise | RunOptions) -> dict[str, Any]:
+    """Return the fields that differ from their default."""
+    return {
+        field.name: value
+        for field in fields(values)
+        if (value := getattr(values, field.name)) != field.default
+    }
 
 
 def unstruct(message: Struct, field: str) -> dict[str, object]:
