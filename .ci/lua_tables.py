@@ -13,10 +13,10 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 _HEAD = """\
 -- The contract, for the Lua files of Envoy's filters. `make gen` writes this file.
 --
--- `calls` has the RPCs with an HTTP path: the message of the body, the query parameters, and
--- whether the answer is a stream. `messages` has the keys of each message in a body, and the
--- message of each key's value. The message `any` stands for all other values, and `object` for
--- those that are objects. They have every key.
+-- `calls` has the RPCs with an HTTP path: the path over gRPC, the message of the body, the query
+-- parameters, and whether the answer is a stream. `messages` has the keys of each message in a
+-- body, and the message of each key's value. The message `any` stands for all other values, and
+-- `object` for those that are objects. They have every key.
 -- `lists` in a message says how deep the lists of a key's value may be nested. A key that it leaves
 -- out takes no list. `enums` has the words of each enum.
 """
@@ -40,7 +40,7 @@ def lua_tables(contract: FileDescriptorSet) -> str:
         if not path:
             continue
         free = [f for f in method.input_type.fields if f"{{{f.name}}}" not in path]
-        call = _call(verb.upper(), path, method.input_type, free)
+        call = _call(verb.upper(), path, method, free)
         calls.append({**call, "stream": True} if method.server_streaming else call)
         if verb in {"post", "put"}:
             _add(messages, method.input_type, free)
@@ -55,14 +55,15 @@ def lua_tables(contract: FileDescriptorSet) -> str:
     return f"{_HEAD}return {_lua(table)}\n"
 
 
-def _call(verb: str, path: str, message: Descriptor, free: Sequence[FieldDescriptor]) -> Any:
+def _call(verb: str, path: str, method: Any, free: Sequence[FieldDescriptor]) -> Any:
     names = [field.name for field in free]
-    call: dict[str, Any] = {"route": f"{verb} {path}"}
+    rpc = f"/{method.containing_service.full_name}/{method.name}"
+    call: dict[str, Any] = {"route": f"{verb} {path}", "rpc": rpc}
     if _VARIABLE.search(path):
         escaped = _MAGIC.sub(lambda match: f"%{match[0]}", f"{verb} {path}")
         call["pattern"] = f"^{_VARIABLE.sub('[^/]+', escaped)}$"
     if verb in {"POST", "PUT"}:
-        call["body"] = message.name
+        call["body"] = method.input_type.name
         names = []
     call["query"] = {**dict(enumerate(names, 1)), "types": dict.fromkeys(names, _ANY)}
     return call

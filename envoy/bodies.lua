@@ -7,6 +7,6 @@ function envoy_on_request(handle)
   local headers = handle:headers()
   local call = calls.find(headers:get(":method"), headers:get(":path"):match("^[^?]*"))
   if call and call.body then
-    check_body(handle, headers, call.body)
+    check_body(handle, headers, call)
   end
 end

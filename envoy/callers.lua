@@ -7,7 +7,7 @@ local NAMESPACE = "caller"
 
 -- The headers of the request that the server needs.
 local NAMES = {
-  ":method", ":path", "authorization", "x-api-key", "x-request-id", "x-watch-ticket", "last-event-id",
+  "authorization", "x-api-key", "x-request-id", "x-watch-ticket", "last-event-id",
 }
 
 -- How long the server may take, in milliseconds.
@@ -24,11 +24,11 @@ local SENT = {
   "retry-after", "www-authenticate", "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset",
 }
 
--- Returns the caller of a request as a text, for `note`.
-function callers.read(headers)
-  local values = {}
+-- Returns the call and the caller of a request as a text, for `note`.
+function callers.read(headers, call)
+  local values = {call.rpc}
   for index, name in ipairs(NAMES) do
-    values[index] = headers:get(name) or ""
+    values[index + 1] = headers:get(name) or ""
   end
   return table.concat(values, "\n")
 end
@@ -62,11 +62,11 @@ function callers.count(handle)
     ["te"] = "trailers",
     ["x-forwarded-for"] = address,
     ["x-quantcloud-proxy-secret"] = handle:filterContext():get("proxy_secret"),
-    ["x-refused"] = values[1] .. " " .. values[2]:match("^[^?]*"),
+    ["x-refused"] = values[1],
   }
-  for index = 3, #NAMES do
-    if values[index] ~= "" then
-      request[NAMES[index]] = values[index]
+  for index, name in ipairs(NAMES) do
+    if values[index + 1] ~= "" then
+      request[name] = values[index + 1]
     end
   end
   local answer, body = handle:httpCall("quantcloud", request, EMPTY, TIMEOUT_MS)

@@ -19,9 +19,9 @@ local function is_damaged(handle, trailers)
   return expected and not (trailers and tonumber(trailers:get(UNPACKED)) == expected)
 end
 
--- Refuses a wrong body of the given message. `is_plain` says that it cannot be gzip nor have trailers.
-return function(handle, headers, message, is_plain)
-  local caller = callers.read(headers)
+-- Refuses a wrong body of a call. `is_plain` says that it cannot be gzip nor have trailers.
+return function(handle, headers, call, is_plain)
+  local caller = callers.read(headers, call)
   local body = handle:body()
   local trailers = not is_plain and handle:trailers()
   callers.note(handle, caller)
@@ -34,7 +34,7 @@ return function(handle, headers, message, is_plain)
     return
   end
   local json = body:getBytes(0, length)
-  local field, problem, after = wrong_key(json, message)
+  local field, problem, after = wrong_key(json, call.body)
   if trailers and not field then
     if not after or json:find("^%s*[^%s]", after) then
       field, problem = "body", "must be one JSON object that is complete"

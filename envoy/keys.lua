@@ -16,28 +16,6 @@ CONTRACT.messages.object = CONTRACT.messages.any
 
 local QUOTE, COMMA, OPEN, CLOSE, BEGIN, END = ('",{}[]'):byte(1, 6)
 
--- Whether a text is valid UTF-8. The transcoder refuses a body that is not.
-local UTF8 = {
-  "^[%z\1-\127]+()", "^[\194-\223][\128-\191]()", "^\224[\160-\191][\128-\191]()",
-  "^[\225-\236\238\239][\128-\191][\128-\191]()", "^\237[\128-\159][\128-\191]()",
-  "^\240[\144-\191][\128-\191][\128-\191]()", "^[\241-\243][\128-\191][\128-\191][\128-\191]()",
-  "^\244[\128-\143][\128-\191][\128-\191]()",
-}
-local function is_utf8(word)
-  local at = 1
-  while at <= #word do
-    local after = nil
-    for _, pattern in ipairs(UTF8) do
-      after = after or word:match(pattern, at)
-    end
-    if not after then
-      return false
-    end
-    at = after
-  end
-  return true
-end
-
 -- Returns the path of the object or list that a frame of the stack stands for, with its separator.
 local function place(stack, depth)
   local path = ""
@@ -60,7 +38,7 @@ end
 -- Returns the field and the problem of a wrong key.
 local function wrong_key(stack, depth, key)
   local path, shown, frame = place(stack, depth), text.shorten(key), stack[depth]
-  if not is_utf8(path .. shown) then
+  if not text.is_utf8(path .. shown) then
     return nil
   elseif frame.seen[key] then
     return path .. shown, "is given more than once"
@@ -80,7 +58,7 @@ end
 local function wrong_value(stack, depth, problem)
   local frame = stack[depth]
   local path = place(stack, depth) .. (frame.index and "" or text.shorten(frame.key))
-  if not is_utf8(path) then
+  if not text.is_utf8(path) then
     return nil
   end
   return path:gsub("%.$", ""), problem

@@ -164,9 +164,9 @@ end
 -- Refuses a query with a parameter that the call does not have. The transcoder ignores those of a call
 -- with a body, and those without a value.
 local function check_query(handle, headers, call, query)
-  callers.note(handle, callers.read(headers))
+  callers.note(handle, callers.read(headers, call))
   for parameter in query:gmatch("[^&]+") do
-    local name, equals = parameter:match("^([^=]*)(=?)")
+    local name, equals, value = parameter:match("^([^=]*)(=?)(.*)$")
     local decoded = text.from_percent(name)
     local shown = text.shorten((name:gsub("[^\32-\126]", "?")))
     if name == "" then
@@ -175,6 +175,8 @@ local function check_query(handle, headers, call, query)
       notes.refuse(handle, shown, instead(decoded, call.query))
     elseif equals == "" then
       notes.refuse(handle, shown, "has no value")
+    elseif not text.is_utf8(text.from_percent(value)) then
+      notes.refuse(handle, shown, "must be UTF-8 text")
     end
   end
 end
@@ -258,7 +260,7 @@ local function check_request(handle, path)
   end
   if is_short(handle, headers) then
     headers:add(NO_LONG_BODY, "yes")
-    check_body(handle, headers, call.body, true)
+    check_body(handle, headers, call, true)
   elseif headers:get("content-encoding") == "gzip" then
     note_unpacked_bytes(handle)
   end

@@ -37,6 +37,30 @@ local function utf8(code)
   )
 end
 
+-- The forms of characters in UTF-8.
+local UTF8 = {
+  "^[%z\1-\127]+()", "^[\194-\223][\128-\191]()", "^\224[\160-\191][\128-\191]()",
+  "^[\225-\236\238\239][\128-\191][\128-\191]()", "^\237[\128-\159][\128-\191]()",
+  "^\240[\144-\191][\128-\191][\128-\191]()", "^[\241-\243][\128-\191][\128-\191][\128-\191]()",
+  "^\244[\128-\143][\128-\191][\128-\191]()",
+}
+
+-- Whether a text is valid UTF-8.
+function text.is_utf8(word)
+  local at = 1
+  while at <= #word do
+    local after = nil
+    for _, pattern in ipairs(UTF8) do
+      after = after or word:match(pattern, at)
+    end
+    if not after then
+      return false
+    end
+    at = after
+  end
+  return true
+end
+
 -- Returns the character of the escape `\u....` at `at`, and the position after it.
 local function unicode(escaped, at)
   local code = tonumber(escaped:match("^%x%x%x%x", at + 2) or "fffd", 16)

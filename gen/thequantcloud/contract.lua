@@ -1,36 +1,66 @@
 -- The contract, for the Lua files of Envoy's filters. `make gen` writes this file.
 --
--- `calls` has the RPCs with an HTTP path: the message of the body, the query parameters, and
--- whether the answer is a stream. `messages` has the keys of each message in a body, and the
--- message of each key's value. The message `any` stands for all other values, and `object` for
--- those that are objects. They have every key.
+-- `calls` has the RPCs with an HTTP path: the path over gRPC, the message of the body, the query
+-- parameters, and whether the answer is a stream. `messages` has the keys of each message in a
+-- body, and the message of each key's value. The message `any` stands for all other values, and
+-- `object` for those that are objects. They have every key.
 -- `lists` in a message says how deep the lists of a key's value may be nested. A key that it leaves
 -- out takes no list. `enums` has the words of each enum.
 return {
   calls = {
     {
       route = "DELETE /v1/auth/api-keys/{id}",
+      rpc = "/thequantcloud.v1.ApiKeyService/RevokeApiKey",
       pattern = "^DELETE /v1/auth/api%-keys/[^/]+$",
       query = {types = {}},
     },
     {
       route = "DELETE /v1/circuits/{id}",
+      rpc = "/thequantcloud.v1.CircuitService/DeleteCircuit",
       pattern = "^DELETE /v1/circuits/[^/]+$",
       query = {types = {}},
     },
-    {route = "GET /health", query = {types = {}}},
-    {route = "GET /v1/account/profile", query = {types = {}}},
-    {route = "GET /v1/account/usage", query = {types = {}}},
-    {route = "GET /v1/auth/api-keys", query = {types = {}}},
-    {route = "GET /v1/backends", query = {types = {}}},
-    {route = "GET /v1/backends/{name}", pattern = "^GET /v1/backends/[^/]+$", query = {types = {}}},
+    {route = "GET /health", rpc = "/thequantcloud.v1.StatusService/GetHealth", query = {types = {}}},
+    {
+      route = "GET /v1/account/profile",
+      rpc = "/thequantcloud.v1.AccountService/GetProfile",
+      query = {types = {}},
+    },
+    {
+      route = "GET /v1/account/usage",
+      rpc = "/thequantcloud.v1.AccountService/GetUsage",
+      query = {types = {}},
+    },
+    {
+      route = "GET /v1/auth/api-keys",
+      rpc = "/thequantcloud.v1.ApiKeyService/ListApiKeys",
+      query = {types = {}},
+    },
+    {
+      route = "GET /v1/backends",
+      rpc = "/thequantcloud.v1.BackendService/ListBackends",
+      query = {types = {}},
+    },
+    {
+      route = "GET /v1/backends/{name}",
+      rpc = "/thequantcloud.v1.BackendService/GetBackend",
+      pattern = "^GET /v1/backends/[^/]+$",
+      query = {types = {}},
+    },
     {
       route = "GET /v1/circuits",
+      rpc = "/thequantcloud.v1.CircuitService/ListCircuits",
       query = {"page_token", "limit", "offset", types = {page_token = "any", limit = "any", offset = "any"}},
     },
-    {route = "GET /v1/circuits/{id}", pattern = "^GET /v1/circuits/[^/]+$", query = {types = {}}},
+    {
+      route = "GET /v1/circuits/{id}",
+      rpc = "/thequantcloud.v1.CircuitService/GetCircuit",
+      pattern = "^GET /v1/circuits/[^/]+$",
+      query = {types = {}},
+    },
     {
       route = "GET /v1/jobs",
+      rpc = "/thequantcloud.v1.JobService/ListJobs",
       query = {
         "page_token",
         "limit",
@@ -58,6 +88,7 @@ return {
     },
     {
       route = "GET /v1/jobs/events",
+      rpc = "/thequantcloud.v1.JobService/WatchJobs",
       query = {
         "after_cursor",
         "status",
@@ -69,48 +100,99 @@ return {
     },
     {
       route = "GET /v1/jobs/{id}",
+      rpc = "/thequantcloud.v1.JobService/GetJob",
       pattern = "^GET /v1/jobs/[^/]+$",
       query = {"wait_seconds", types = {wait_seconds = "any"}},
     },
     {
       route = "GET /v1/jobs/{id}/circuit",
+      rpc = "/thequantcloud.v1.JobService/GetJobCircuit",
       pattern = "^GET /v1/jobs/[^/]+/circuit$",
       query = {types = {}},
     },
     {
       route = "GET /v1/jobs/{id}/events",
+      rpc = "/thequantcloud.v1.JobService/WatchJob",
       pattern = "^GET /v1/jobs/[^/]+/events$",
       query = {"after_sequence", "with_result", types = {after_sequence = "any", with_result = "any"}},
       stream = true,
     },
     {
       route = "GET /v1/jobs/{id}/result",
+      rpc = "/thequantcloud.v1.JobService/GetJobResult",
       pattern = "^GET /v1/jobs/[^/]+/result$",
       query = {"point_offset", "point_limit", types = {point_offset = "any", point_limit = "any"}},
     },
-    {route = "GET /v1/status", query = {types = {}}},
-    {route = "POST /v1/auth/api-keys", body = "CreateApiKeyRequest", query = {types = {}}},
-    {route = "POST /v1/auth/sign-in", body = "SignInRequest", query = {types = {}}},
-    {route = "POST /v1/auth/watch-tickets", body = "CreateWatchTicketRequest", query = {types = {}}},
-    {route = "POST /v1/circuits", body = "CreateCircuitRequest", query = {types = {}}},
-    {route = "POST /v1/circuits/draw", body = "DrawCircuitRequest", query = {types = {}}},
-    {route = "POST /v1/circuits/plan", body = "RunCircuitRequest", query = {types = {}}},
-    {route = "POST /v1/circuits/run", body = "RunCircuitRequest", query = {types = {}}},
+    {
+      route = "GET /v1/status",
+      rpc = "/thequantcloud.v1.StatusService/GetStatus",
+      query = {types = {}},
+    },
+    {
+      route = "POST /v1/auth/api-keys",
+      rpc = "/thequantcloud.v1.ApiKeyService/CreateApiKey",
+      body = "CreateApiKeyRequest",
+      query = {types = {}},
+    },
+    {
+      route = "POST /v1/auth/sign-in",
+      rpc = "/thequantcloud.v1.AccountService/SignIn",
+      body = "SignInRequest",
+      query = {types = {}},
+    },
+    {
+      route = "POST /v1/auth/watch-tickets",
+      rpc = "/thequantcloud.v1.JobService/CreateWatchTicket",
+      body = "CreateWatchTicketRequest",
+      query = {types = {}},
+    },
+    {
+      route = "POST /v1/circuits",
+      rpc = "/thequantcloud.v1.CircuitService/CreateCircuit",
+      body = "CreateCircuitRequest",
+      query = {types = {}},
+    },
+    {
+      route = "POST /v1/circuits/draw",
+      rpc = "/thequantcloud.v1.CircuitService/DrawCircuit",
+      body = "DrawCircuitRequest",
+      query = {types = {}},
+    },
+    {
+      route = "POST /v1/circuits/plan",
+      rpc = "/thequantcloud.v1.CircuitService/PlanCircuit",
+      body = "RunCircuitRequest",
+      query = {types = {}},
+    },
+    {
+      route = "POST /v1/circuits/run",
+      rpc = "/thequantcloud.v1.CircuitService/RunCircuit",
+      body = "RunCircuitRequest",
+      query = {types = {}},
+    },
     {
       route = "POST /v1/circuits/run-and-watch",
+      rpc = "/thequantcloud.v1.CircuitService/RunAndWatch",
       body = "RunCircuitRequest",
       query = {types = {}},
       stream = true,
     },
-    {route = "POST /v1/circuits/run-batch", body = "RunCircuitsRequest", query = {types = {}}},
+    {
+      route = "POST /v1/circuits/run-batch",
+      rpc = "/thequantcloud.v1.CircuitService/RunCircuits",
+      body = "RunCircuitsRequest",
+      query = {types = {}},
+    },
     {
       route = "POST /v1/jobs/{id}/cancel",
+      rpc = "/thequantcloud.v1.JobService/CancelJob",
       pattern = "^POST /v1/jobs/[^/]+/cancel$",
       body = "CancelJobRequest",
       query = {types = {}},
     },
     {
       route = "PUT /v1/circuits/{id}",
+      rpc = "/thequantcloud.v1.CircuitService/UpdateCircuit",
       pattern = "^PUT /v1/circuits/[^/]+$",
       body = "UpdateCircuitRequest",
       query = {types = {}},

@@ -21,13 +21,13 @@ from quantcloud.api.access import AccessControl
 from quantcloud.api.server import GrpcServer, UseCases
 from quantcloud.api.tls import grpc_tls
 from quantcloud.auth.authenticator import Authenticator
-from quantcloud.auth.issuer import issuer, sign_in_codes, tickets
-from quantcloud.auth.jwt import JwtVerifier
-from quantcloud.auth.open_streams import OpenStreams
-from quantcloud.auth.rate_limits import Counter, RequestLimits
-from quantcloud.auth.sign_in import OPERATOR
-from quantcloud.auth.tickets import Tickets
-from quantcloud.auth.turns import Turns
+from quantcloud.auth.limits.open_streams import OpenStreams
+from quantcloud.auth.limits.rate_limits import Counter, RequestLimits
+from quantcloud.auth.limits.turns import Turns
+from quantcloud.auth.tokens.issuer import issuer, sign_in_codes, tickets
+from quantcloud.auth.tokens.jwt import JwtVerifier
+from quantcloud.auth.tokens.sign_in import OPERATOR
+from quantcloud.auth.tokens.tickets import Tickets
 from quantcloud.domain.errors import Damaged
 from quantcloud.endpoints import Endpoints, bracketed, sign_in_link
 from quantcloud.engine.start import Started, start_engine

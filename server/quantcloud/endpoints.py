@@ -1,14 +1,18 @@
 """A server's addresses: what `quantcloud serve` prints, and how to read it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 from quantcloud.domain.value_object import value_object
 
 READY = "TheQuantCloud is ready"
-_HTTP = "REST, gRPC, gRPC-Web"
-_GRPC = "gRPC"
-_ADMIN = "metrics"
-_SIGN_IN = "console (signs you in once)"
+# What the lines of an announcement begin with, by the field in each. The last line is always there.
+_LABELS: Final[Mapping[str, str]] = {
+    "http": "REST, gRPC, gRPC-Web",
+    "sign_in": "console (signs you in once)",
+    "admin": "metrics",
+    "grpc": "gRPC",
+}
 
 
 @value_object
@@ -26,13 +30,9 @@ class Endpoints:
     def announcement(self) -> str:
         """Return the lines that show the addresses to people and programs."""
         lines = [READY]
-        if self.http:
-            lines.append(f"  {_HTTP}: {self.http}")
-        if self.sign_in:
-            lines.append(f"  {_SIGN_IN}: {self.sign_in}")
-        if self.admin:
-            lines.append(f"  {_ADMIN}: {self.admin}")
-        lines.append(f"  {_GRPC}: {self.grpc}")
+        for field, label in _LABELS.items():
+            if value := getattr(self, field):
+                lines.append(f"  {label}: {value}")
         return "\n".join(lines)
 
 
@@ -53,15 +53,10 @@ def bracketed(host: str) -> str:
 
 def read_endpoints(lines: Iterable[str]) -> Endpoints | None:
     """Read an announcement to its last line. Return None if the lines end before it."""
-    http = admin = sign_in = ""
+    found: dict[str, str] = {}
     for line in lines:
-        name, _, value = line.strip().partition(": ")
-        if name == _HTTP:
-            http = value
-        elif name == _ADMIN:
-            admin = value
-        elif name == _SIGN_IN:
-            sign_in = value
-        elif name == _GRPC:
-            return Endpoints(http, value, admin, sign_in)
+        label, _, value = line.strip().partition(": ")
+        found[label] = value
+        if label == _LABELS["grpc"]:
+            return Endpoints(**{field: found.get(label, "") for field, label in _LABELS.items()})
     return None

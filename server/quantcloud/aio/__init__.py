@@ -1,1 +1,1 @@
-"""Helpers for any asyncio code: cooperative yielding, retry, deadlines."""
+"""Helpers for any asyncio code: cooperative yielding, retry, timers."""

@@ -6,9 +6,9 @@ from typing import Final, TypeAlias
 
 import grpc.aio
 
+from quantcloud.auth.limits.rate_limits import RateAllowance
 from quantcloud.auth.principal import Principal
-from quantcloud.auth.rate_limits import RateAllowance
-from quantcloud.auth.tickets import LAST_EVENT_ID
+from quantcloud.auth.tokens.tickets import LAST_EVENT_ID
 
 # The stubs declare it as generic, but the class is not. Calls read and write bytes.
 Context: TypeAlias = "grpc.aio.ServicerContext[bytes, bytes]"

@@ -8,14 +8,14 @@ from random import uniform
 from typing import Any
 
 import grpc
-from google.protobuf.any_pb2 import Any as ProtoAny
+from google.protobuf import any as proto_any
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
 from quantcloud.auth import api_keys
-from quantcloud.auth.rate_limits import RateAllowance
+from quantcloud.auth.limits.rate_limits import RateAllowance
 from quantcloud.domain import errors
 from thequantcloud.v1 import job_pb2
 from thequantcloud.v1.error_reason_pb2 import ErrorReason
@@ -187,9 +187,4 @@ def _info(reason: str, metadata: Mapping[str, str] | None = None) -> Message:
 
 def _status(code: grpc.StatusCode, message: str, details: Sequence[Message]) -> status_pb2.Status:
     number: int = code.value[0]
-    packed: list[ProtoAny] = []
-    for detail in details:
-        holder = ProtoAny()
-        holder.Pack(detail)
-        packed.append(holder)
-    return status_pb2.Status(code=number, message=message, details=packed)
+    return status_pb2.Status(code=number, message=message, details=map(proto_any.pack, details))

@@ -6,15 +6,11 @@ limit. If the server refuses the request too, the metadata also has the HTTP sta
 is the body, as JSON.
 """
 
-import re
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import grpc
-from google.api import annotations_pb2
 from google.protobuf.empty_pb2 import Empty
 
-from quantcloud.api.access import methods
 from quantcloud.api.context import Context, headers_of
 from quantcloud.api.errors import http_status, json_body
 from quantcloud.api.session import Rules, Session
@@ -22,16 +18,14 @@ from quantcloud.api.session import Rules, Session
 SERVICE: Final = "quantcloud.proxy.Refusals"
 PATH: Final = f"/{SERVICE}/Count"
 REFUSED: Final = "x-refused"
-"""The header with the request's HTTP method and path."""
+"""The header with the path of the request's RPC."""
 STATUS: Final = "x-status"
-_HTTP: Any = annotations_pb2.http
 _NO_REQUEST: Final = Empty()
-_VARIABLE: Final = re.compile(r"\{\w+\}")
 
 
 def handler(rules: Rules) -> "grpc.RpcMethodHandler[bytes, bytes]":
     """Return a handler that admits a refused request as its RPC would be admitted."""
-    access, routes = rules.access, _routes()
+    access = rules.access
 
     async def answer(_: object, context: Context) -> None:
         session = Session(PATH, context, rules)
@@ -39,7 +33,7 @@ def handler(rules: Rules) -> "grpc.RpcMethodHandler[bytes, bytes]":
         headers = headers_of(context)
         body, status = b"", ()
         try:
-            await access.admit(_rpc(routes, headers), session, headers)
+            await access.admit(headers.get(REFUSED, ""), session, headers)
             await access.take_turn(session, _NO_REQUEST)
         except Exception as error:  # noqa: BLE001  # every error becomes an answer
             refusal = session.refusal(error)
@@ -51,20 +45,3 @@ def handler(rules: Rules) -> "grpc.RpcMethodHandler[bytes, bytes]":
     return grpc.stream_stream_rpc_method_handler(
         answer, request_deserializer=bytes, response_serializer=bytes
     )
-
-
-def _routes() -> Mapping[re.Pattern[str], str]:
-    """Return the path of each RPC by a pattern of its HTTP method and path."""
-    routes: dict[re.Pattern[str], str] = {}
-    for path, method in methods().items():
-        rule: Any = method.GetOptions().Extensions[_HTTP]
-        if verb := rule.WhichOneof("pattern"):
-            template = _VARIABLE.sub("[^/]+", getattr(rule, verb))
-            routes[re.compile(f"{verb.upper()} {template}")] = path
-    return routes
-
-
-def _rpc(routes: Mapping[re.Pattern[str], str], headers: Mapping[str, str]) -> str:
-    """Return the path of the refused request's RPC, or an empty text, which admits no caller."""
-    refused = headers.get(REFUSED, "")
-    return next((path for route, path in routes.items() if route.fullmatch(refused)), "")

@@ -6,6 +6,7 @@ in Python, but it replaces files of the packages `envoy` and `google` that other
 install.
 """
 
+import asyncio
 from collections.abc import Iterable
 from typing import Final
 
@@ -30,18 +31,21 @@ def handler(rules: Rules) -> "grpc.RpcMethodHandler[bytes, bytes]":
 
     The body counts as unfinished until the stream's next message, or its end.
     """
-    access, deadlines = rules.access, rules.deadlines
+    access = rules.access
 
     async def answer(_: object, context: Context) -> None:
         session = Session(PATH, context, rules)
         await access.check_envoy(context)
         try:
             # Read first: if Envoy refuses the request by itself, it sends the response's headers.
-            if _is_response(await deadlines.wait(context.read())):
+            async with asyncio.timeout(rules.request_seconds):
+                first = await context.read()
+            if _is_response(first):
                 return
             async with await access.admit_upload(session):
                 await context.write(CONTINUE)
-                await deadlines.wait(context.read())
+                async with asyncio.timeout(rules.request_seconds):
+                    await context.read()
         except TimeoutError:
             return  # by now Envoy has ended the request
         except Exception as error:  # noqa: BLE001  # every error becomes an answer

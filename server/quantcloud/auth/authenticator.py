@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from functools import lru_cache
 
-from quantcloud.auth import api_keys, tickets
-from quantcloud.auth.jwt import JwtVerifier, TokenClaims
+from quantcloud.auth import api_keys
 from quantcloud.auth.principal import Credential, Principal
-from quantcloud.auth.tickets import Tickets
+from quantcloud.auth.tokens import tickets
+from quantcloud.auth.tokens.jwt import JwtVerifier, TokenClaims
+from quantcloud.auth.tokens.tickets import Tickets
 from quantcloud.domain.account import Account, ApiKey
 from quantcloud.domain.errors import Unauthenticated
 from quantcloud.storage.accounts import Accounts
@@ -16,6 +18,8 @@ from quantcloud.telemetry import audit
 _TOUCH_EVERY = timedelta(minutes=1)
 _MAXIMUM_REMEMBERED = 10_000
 _BEARER = "bearer "
+# The watches of one principal, of which there may be very many, share the object.
+_principal = lru_cache(_MAXIMUM_REMEMBERED)(Principal)
 
 
 class Authenticator:
@@ -38,9 +42,6 @@ class Authenticator:
         self._accounts = accounts
         self._keys = keys
         self._clock = clock
-        # The last principals by account and credential. The watches of one principal, of which
-        # there may be very many, share the object.
-        self._known: dict[tuple[str, str | datetime | None], Principal] = {}
         # When this server last stored the use of a key, by its id.
         self._touched: dict[str, datetime] = {}
 
@@ -92,7 +93,7 @@ class Authenticator:
                     "tier_changed", by="token", account_id=account.id,
                     tier=account.tier, before=before.tier,
                 )  # fmt: skip
-        return self._shared(Principal(account, Credential.JWT, expires_at=claims.expires_at))
+        return _principal(account, Credential.JWT, expires_at=claims.expires_at)
 
     async def recheck(self, principal: Principal, headers: Mapping[str, str]) -> None:
         """Check during a long call that the credentials in `headers` are still valid.
@@ -115,7 +116,7 @@ class Authenticator:
         # Looked up every time, so that a key that any server revoked is refused at once. Looked up
         # by hash, so that the time does not reveal how much of a guessed key is right.
         record, account = await self._use(await self._keys.find(api_keys.digest(key)))
-        return self._shared(Principal(account, Credential.API_KEY, record.id))
+        return _principal(account, Credential.API_KEY, record.id)
 
     async def _by_ticket(self, ticket: str, *, again: bool) -> Principal:
         """Return the principal of a ticket, whose own credential must still be valid."""
@@ -138,17 +139,6 @@ class Authenticator:
             raise Unauthenticated("the API key is unknown or revoked", reason="INVALID_API_KEY")
         await self._touch(found[0])
         return found
-
-    def _shared(self, principal: Principal) -> Principal:
-        """Return the same object as the last time if it is equal."""
-        credential = principal.account_id, principal.api_key_id or principal.expires_at
-        known = self._known.get(credential)
-        if known is not None and known == principal:
-            return known
-        if len(self._known) >= _MAXIMUM_REMEMBERED:
-            self._known.clear()
-        self._known[credential] = principal
-        return principal
 
     async def _touch(self, key: ApiKey) -> None:
         """Store that a key is used, unless its last use is less than a minute old."""

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from quantcloud.auth.jwt import Issuer
+from quantcloud.auth.tokens.jwt import Issuer
 from quantcloud.certificates import CertificateError, Certificates
 from quantcloud.environment import CONFIG_FILE
 from quantcloud.settings import Settings

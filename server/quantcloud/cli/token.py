@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
-from quantcloud.auth.issuer import issuer, sign_in_codes
-from quantcloud.auth.jwt import issue
-from quantcloud.auth.secret import FILE_NAME
+from quantcloud.auth.tokens.issuer import issuer, sign_in_codes
+from quantcloud.auth.tokens.jwt import issue
+from quantcloud.auth.tokens.secret import FILE_NAME
 from quantcloud.cli.failure import Failure
 from quantcloud.cli.store import with_store
 from quantcloud.domain.account import Account, Tier

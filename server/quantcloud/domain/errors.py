@@ -127,18 +127,14 @@ class QuotaExceeded(PermissionDenied):
 class RateLimited(DomainError):
     """Too many requests within a minute: `limit` are allowed.
 
-    The next request is allowed after `retry_after`, at the time `reset_at`.
+    The next request is allowed after `retry_after`.
     """
 
     reason = "RATE_LIMITED"
 
-    def __init__(
-        self, message: str, *, limit: int, retry_after: timedelta, reset_at: datetime
-    ) -> None:
+    def __init__(self, message: str, *, limit: int, retry_after: timedelta) -> None:
         super().__init__(message, metadata={"limit": "requests_per_minute", "maximum": str(limit)})
-        self.limit = limit
         self.retry_after = retry_after
-        self.reset_at = reset_at
 
 
 class TooManyStreams(DomainError):

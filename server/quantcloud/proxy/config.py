@@ -9,6 +9,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
+from string import Template
+from textwrap import indent
 from typing import Any
 
 from quantcloud.certificates import Certificates
@@ -17,9 +19,9 @@ from quantcloud.engine.sandbox.memory import usable_memory
 from quantcloud.proxy import console, tls
 from quantcloud.settings import Settings
 
-# A value of the template, and the place of items that it does not have.
+# A value of the template, and the place of a part that it does not have.
 _VALUE = re.compile(r"(?P<indent> +)(?P<name>\w+): &(?P=name) .+")
-_ITEMS = re.compile(r"(?P<indent> +)# serve puts its items here: (?P<name>\w+)")
+_PART = re.compile(r"(?P<indent> +)# serve puts (?P<name>\w+)\.yaml here")
 _LAST_PORT = 65535
 _PRIVATE = 0o600
 _MAX_HEAP = 2 << 30
@@ -109,7 +111,7 @@ class EnvoyFiles:
 def template_values(
     settings: Settings, upstream: Upstream, files: EnvoyFiles, admin_socket: Path | None = None
 ) -> dict[str, Any]:
-    """Return the template's values by their names, and the items of its lists.
+    """Return the template's values by their names, and the parts that go into it.
 
     `admin_socket` is the socket of the admin interface, if any. Raises `ValueError` if an address
     of a server is not HOST:PORT.
@@ -156,8 +158,8 @@ def template_values(
         **{name: str(file) for name, file in files.reference.items()},
         "reference_digest": (digest := console.digest(files.reference.values())),
         "reference_etag": f'W/"{digest}"',
-        "console": console.routes(files.console) if settings.console else [],
-        "redirect": _redirect(settings),
+        "console": console.routes(files.console, files.folder) if settings.console else "",
+        "redirect": _redirect(settings, files),
     }
 
 
@@ -170,11 +172,11 @@ def render(template: str, values: Mapping[str, Any]) -> str:
     places: set[str] = set()
     for line in template.splitlines():
         if match := _VALUE.fullmatch(line):
-            indent, name = match["indent"], match["name"]
-            lines.append(f"{indent}{name}: &{name} {json.dumps(values.get(name))}")
-        elif match := _ITEMS.fullmatch(line):
-            indent, name = match["indent"], match["name"]
-            lines += [f"{indent}- {json.dumps(item)}" for item in values.get(name, ())]
+            name = match["name"]
+            lines.append(f"{match['indent']}{name}: &{name} {json.dumps(values.get(name))}")
+        elif match := _PART.fullmatch(line):
+            name = match["name"]
+            lines.append(indent(values.get(name, ""), match["indent"]))
         else:
             lines.append(line)
             continue
@@ -255,52 +257,9 @@ def _hsts(settings: Settings) -> Sequence[Mapping[str, Any]]:
     return [{"header": {"key": "strict-transport-security", "value": value}}]
 
 
-def _redirect(settings: Settings) -> Sequence[Mapping[str, Any]]:
-    """Return a listener that answers plain HTTP with the HTTPS URL, if there is a port for it."""
+def _redirect(settings: Settings, files: EnvoyFiles) -> str:
+    """Return the listener for plain HTTP, if there is a port for it."""
     if settings.http_redirect_port is None:
-        return []
-    routes = [
-        {
-            "match": {"prefix": "/"},
-            # 308 keeps the method and the body.
-            "redirect": {
-                "https_redirect": True,
-                "port_redirect": settings.http_port,
-                "response_code": "PERMANENT_REDIRECT",
-            },
-        }
-    ]
-    network = "type.googleapis.com/envoy.extensions.filters.network"
-    manager = {
-        "@type": f"{network}.http_connection_manager.v3.HttpConnectionManager",
-        "stat_prefix": "redirect",
-        "server_name": "quantcloud",
-        "request_headers_timeout": "10s",
-        "common_http_protocol_options": {"idle_timeout": "10s"},
-        "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": routes}]},
-        "http_filters": [
-            {
-                "name": "envoy.filters.http.router",
-                "typed_config": {
-                    "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"
-                },
-            }
-        ],
-    }
-    limit = {
-        "@type": f"{network}.connection_limit.v3.ConnectionLimit",
-        "stat_prefix": "redirect",
-        "max_connections": _connections_per_address(settings),
-    }
-    filters = [
-        {"name": "envoy.filters.network.connection_limit", "typed_config": limit},
-        {"name": "envoy.filters.network.http_connection_manager", "typed_config": manager},
-    ]
-    return [
-        {
-            "name": "redirect",
-            **_address((settings.http_host, settings.http_redirect_port)),
-            "per_connection_buffer_limit_bytes": 32768,
-            "filter_chains": [{"filters": filters}],
-        }
-    ]
+        return ""
+    listener = (files.folder / "redirect.yaml").read_text()
+    return Template(listener).substitute(port=settings.http_redirect_port)

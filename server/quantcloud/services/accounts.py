@@ -5,7 +5,7 @@ from datetime import datetime
 
 from quantcloud.auth import api_keys
 from quantcloud.auth.principal import Principal
-from quantcloud.auth.sign_in import OPERATOR, NewToken, SignInCodes
+from quantcloud.auth.tokens.sign_in import OPERATOR, NewToken, SignInCodes
 from quantcloud.domain.account import ApiKey, MonthlyUsage, Tier, TierLimits
 from quantcloud.domain.value_object import value_object
 from quantcloud.storage import Store

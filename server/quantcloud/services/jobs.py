@@ -5,9 +5,9 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from datetime import datetime
 
-from quantcloud.auth.open_streams import OpenStreams
+from quantcloud.auth.limits.open_streams import OpenStreams
 from quantcloud.auth.principal import Principal
-from quantcloud.auth.tickets import Ticket, Tickets, check_opens, path_of, watched_job
+from quantcloud.auth.tokens.tickets import Ticket, Tickets, check_opens, path_of, watched_job
 from quantcloud.domain.account import Tier, TierLimits
 from quantcloud.domain.cursors import Listing
 from quantcloud.domain.errors import (

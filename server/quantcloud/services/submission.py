@@ -28,7 +28,6 @@ class Submission:
     shots: int | None
     backend: str | None
     optimize_for: OptimizationTarget | None
-    num_qubits: int | None
     max_cost_usd: float | None
     min_fidelity: float | None
     options: RunOptions

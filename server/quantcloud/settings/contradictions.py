@@ -25,11 +25,8 @@ def contradictions(settings: "Settings") -> list[str]:
 
 
 def _router(settings: "Settings") -> Iterator[str]:
-    if (
-        not settings.router_speed_weight
-        + settings.router_accuracy_weight
-        + (settings.router_cost_weight)
-    ):
+    weights = ("router_speed_weight", "router_accuracy_weight", "router_cost_weight")
+    if not any(getattr(settings, name) for name in weights):
         yield "ROUTER_SPEED_WEIGHT: one of the weights of speed, accuracy and cost must be above 0"
 
 

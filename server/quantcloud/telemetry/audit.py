@@ -41,6 +41,8 @@ def record(event: str, **fields: object) -> None:
 def _append(path: Path, line: bytes) -> None:
     """Append a line, which ends up in one piece also if other processes append."""
     global _torn  # noqa: PLW0603  # of the process, as logging is
+    # With its database on PostgreSQL, a command may be the first to use a data folder.
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, _PRIVATE)
     try:
         if _torn:

@@ -14,7 +14,7 @@ import pytest
 from pydantic import SecretStr
 
 from quantcloud.app import Application
-from quantcloud.auth.jwt import Issuer, issue
+from quantcloud.auth.tokens.jwt import Issuer, issue
 from quantcloud.domain.account import Tier
 from quantcloud.settings import Settings
 from support.api import Api

@@ -14,11 +14,11 @@ import jwt
 from quantcloud.api.access import AccessControl
 from quantcloud.api.server import GrpcServer, UseCases
 from quantcloud.auth.authenticator import Authenticator
-from quantcloud.auth.jwt import Issuer, JwtVerifier
-from quantcloud.auth.open_streams import OpenStreams
-from quantcloud.auth.rate_limits import Counter, RequestLimits
-from quantcloud.auth.tickets import Tickets
-from quantcloud.auth.turns import Turns
+from quantcloud.auth.limits.open_streams import OpenStreams
+from quantcloud.auth.limits.rate_limits import Counter, RequestLimits
+from quantcloud.auth.limits.turns import Turns
+from quantcloud.auth.tokens.jwt import Issuer, JwtVerifier
+from quantcloud.auth.tokens.tickets import Tickets
 from quantcloud.domain.account import Tier
 from quantcloud.domain.job import Change, Job, JobStatus, OptimizationTarget
 from quantcloud.openqasm import examine

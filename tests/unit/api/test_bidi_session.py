@@ -9,16 +9,15 @@ import grpc
 import grpc.aio
 import pytest
 
-from quantcloud.aio.deadlines import Deadlines
 from quantcloud.api.calls import BidiStream
 from quantcloud.api.session import Rules, Session
-from quantcloud.auth.open_streams import OpenStreams
+from quantcloud.auth.limits.open_streams import OpenStreams
 from quantcloud.domain.errors import InvalidArgument, TooManyStreams
 from unit.api.service import ADA
 
 
 def rules(access: Any) -> Rules:
-    return Rules(access, Deadlines(10.0), recheck_seconds=10.0)
+    return Rules(access, request_seconds=10.0, recheck_seconds=10.0)
 
 
 class Checks:

@@ -16,11 +16,11 @@ from grpc_status.rpc_status import GRPC_DETAILS_METADATA_KEY
 from quantcloud.api.access import AccessControl
 from quantcloud.api.handlers import CallHandlers
 from quantcloud.auth.authenticator import Authenticator
-from quantcloud.auth.jwt import Issuer, JwtVerifier
-from quantcloud.auth.open_streams import OpenStreams
-from quantcloud.auth.rate_limits import Counter, RequestLimits
-from quantcloud.auth.tickets import Tickets
-from quantcloud.auth.turns import Turns
+from quantcloud.auth.limits.open_streams import OpenStreams
+from quantcloud.auth.limits.rate_limits import Counter, RequestLimits
+from quantcloud.auth.limits.turns import Turns
+from quantcloud.auth.tokens.jwt import Issuer, JwtVerifier
+from quantcloud.auth.tokens.tickets import Tickets
 from quantcloud.settings import DEFAULT_TIERS
 from quantcloud.storage import Store
 from thequantcloud.v1 import backend_pb2, backend_pb2_grpc, job_pb2, job_pb2_grpc

@@ -10,8 +10,9 @@ import grpc.aio
 import pytest
 import structlog
 
-from quantcloud.auth import api_keys, jwt
+from quantcloud.auth import api_keys
 from quantcloud.auth.principal import Principal
+from quantcloud.auth.tokens import jwt
 from quantcloud.domain.account import Tier
 from quantcloud.domain.job import Job
 from quantcloud.services.admission import Submission

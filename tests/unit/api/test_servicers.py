@@ -15,9 +15,9 @@ from quantcloud.api.servicers.circuits import CircuitServicer
 from quantcloud.api.servicers.jobs import JobServicer
 from quantcloud.api.servicers.watches import Watches
 from quantcloud.api.session import Session
-from quantcloud.auth.jwt import Issuer
 from quantcloud.auth.principal import Credential, Principal
-from quantcloud.auth.sign_in import SignInCodes
+from quantcloud.auth.tokens.jwt import Issuer
+from quantcloud.auth.tokens.sign_in import SignInCodes
 from quantcloud.domain.account import Account, Tier
 from quantcloud.domain.circuit import SavedCircuit
 from quantcloud.domain.errors import InvalidArgument

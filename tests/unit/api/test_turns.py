@@ -10,8 +10,8 @@ import grpc
 import grpc.aio
 import pytest
 
-from quantcloud.auth.rate_limits import Counter, RateAllowance
-from quantcloud.auth.turns import Turns
+from quantcloud.auth.limits.rate_limits import Counter, RateAllowance
+from quantcloud.auth.limits.turns import Turns
 from quantcloud.domain.account import Tier
 from thequantcloud.v1 import job_pb2, job_pb2_grpc
 from unit.api.service import ADA, MOST, Service, Start, now

@@ -10,14 +10,14 @@ from typing import Any
 import jwt
 import pytest
 
-from quantcloud.auth.jwks import (
+from quantcloud.auth.tokens.jwks import (
     LIFESPAN_SECONDS,
     REFETCH_SECONDS,
     REFRESH_SECONDS,
     RETRY_SECONDS,
     KeySet,
 )
-from quantcloud.auth.jwt import Issuer, JwtVerifier
+from quantcloud.auth.tokens.jwt import Issuer, JwtVerifier
 from quantcloud.domain.errors import Unauthenticated, Unavailable
 from support.external.jwks import EC_KEY, RSA_KEY, Endpoint, entry
 
@@ -38,7 +38,7 @@ def endpoint() -> Iterator[Endpoint]:
 async def test_keys_are_fetched_once_and_cached(endpoint: Endpoint):
     keys = KeySet(endpoint.url, Clock())
     found = await asyncio.gather(*(keys.find("first") for _ in range(50)))
-    assert {key.algorithm for key in found if key} == {"RS256"}
+    assert {key.algorithm_name for key in found if key} == {"RS256"}
     assert endpoint.asked == 1
 
 
@@ -50,7 +50,7 @@ async def test_a_new_key_is_found_and_an_unknown_one_is_fetched_once_a_minute(en
     clock.seconds += REFETCH_SECONDS
     found = await keys.find("second")
     assert found
-    assert found.algorithm == "ES256"
+    assert found.algorithm_name == "ES256"
     assert endpoint.asked == 2
     for _ in range(10):
         assert await asyncio.gather(*(keys.find(f"forged-{n}") for n in range(20))) == [None] * 20

@@ -17,7 +17,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-from quantcloud.auth.jwt import Issuer, JwtVerifier, issue
+from quantcloud.auth.tokens.jwt import Issuer, JwtVerifier, issue
 from quantcloud.domain.errors import Unauthenticated, Unavailable
 
 SECRET = "a-secret-that-is-at-least-32-bytes-long"
@@ -61,7 +61,7 @@ async def test_a_token_that_was_valid_expires(monkeypatch):
     token = issue(HERE, "ada", now=now(), lifetime=HOUR)
     await verifier.verify(token)
     clock = SimpleNamespace(time=lambda: time.time() + 7200)
-    monkeypatch.setattr("quantcloud.auth.jwt.time", clock)
+    monkeypatch.setattr("quantcloud.auth.tokens.jwt.time", clock)
     monkeypatch.setattr("jwt.api_jwt.datetime", Later)
     with pytest.raises(Unauthenticated, match="expired"):
         await verifier.verify(token)

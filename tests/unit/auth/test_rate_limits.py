@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantcloud.auth import rate_limits
-from quantcloud.auth.rate_limits import Counter, RequestLimits, refuse
-from quantcloud.auth.windows import MemoryWindows
+from quantcloud.auth.limits import rate_limits
+from quantcloud.auth.limits.rate_limits import Counter, RequestLimits, refuse
+from quantcloud.auth.limits.windows import MemoryWindows
 from quantcloud.domain.account import Account, Tier
 from quantcloud.domain.errors import RateLimited
 from quantcloud.settings import DEFAULT_TIERS

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from quantcloud.auth import api_keys
-from quantcloud.auth.secret import FILE_NAME, MINIMUM_BYTES, load_or_create
+from quantcloud.auth.tokens.secret import FILE_NAME, MINIMUM_BYTES, load_or_create
 
 
 def test_the_secret_is_created_once_and_only_its_owner_can_read_it(tmp_path: Path):

@@ -3,8 +3,8 @@ from datetime import UTC, datetime, timedelta
 import jwt
 import pytest
 
-from quantcloud.auth.jwt import Issuer, JwtVerifier
-from quantcloud.auth.sign_in import SignInCodes
+from quantcloud.auth.tokens.jwt import Issuer, JwtVerifier
+from quantcloud.auth.tokens.sign_in import SignInCodes
 from quantcloud.domain.errors import Unauthenticated
 
 SECRET = "a-secret-for-tests-that-is-long-enough-for-hs256"

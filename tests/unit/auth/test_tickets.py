@@ -11,10 +11,10 @@ from pydantic import SecretStr
 
 from quantcloud.auth import api_keys
 from quantcloud.auth.authenticator import Authenticator
-from quantcloud.auth.issuer import tickets
-from quantcloud.auth.jwt import Issuer, JwtVerifier, issue
 from quantcloud.auth.principal import Credential, Principal
-from quantcloud.auth.tickets import HEADER, LAST_EVENT_ID, Tickets, check_opens, watched_job
+from quantcloud.auth.tokens.issuer import tickets
+from quantcloud.auth.tokens.jwt import Issuer, JwtVerifier, issue
+from quantcloud.auth.tokens.tickets import HEADER, LAST_EVENT_ID, Tickets, check_opens, watched_job
 from quantcloud.domain.account import Tier
 from quantcloud.domain.errors import InvalidArgument, Unauthenticated
 from quantcloud.settings import Settings

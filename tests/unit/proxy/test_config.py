@@ -48,7 +48,7 @@ def test_the_templates_values_are_the_settings_defaults(tmp_path):
     digest = values["reference_digest"]
     made = json.dumps(values).replace(f"{ROOT}/", "").replace(digest, "unset")
     shown = yaml.safe_load(TEMPLATE)["node"]["metadata"]
-    assert {"console": [], "redirect": [], **shown} == json.loads(made)
+    assert {"console": "", "redirect": "", **shown} == json.loads(made)
 
 
 def test_envoy_sends_no_more_calls_on_a_connection_than_the_server_accepts():
@@ -76,7 +76,7 @@ def test_every_value_is_filled_in_and_nothing_else(tmp_path):
     )
     rendered = render(TEMPLATE, values)
     filled = yaml.safe_load(rendered)["node"]["metadata"]
-    assert {**filled, "console": [], "redirect": []} == values
+    assert {**filled, "console": "", "redirect": ""} == values
     assert filled["access_log"] == str(folder / "access.log")
     changed = set(rendered.splitlines()) - set(TEMPLATE.splitlines())
     assert all(re.match(r"    (\w+): &\1 ", line) for line in changed)
@@ -94,7 +94,7 @@ def test_the_console_has_routes_unless_it_is_off(tmp_path):
     code, output = validate(str(config), tmp_path)
     assert code == 0, output
     assert "/main.js" in rendered
-    assert values_of(data_dir=tmp_path, console=False)["console"] == []
+    assert values_of(data_dir=tmp_path, console=False)["console"] == ""
 
 
 def test_several_servers_are_balanced_and_have_health_checks(tmp_path):

@@ -95,7 +95,7 @@ def test_a_body_that_does_not_match_the_contract_is_explained(gate, http, body, 
     assert got.json() == invalid(detail, *detail.split(": ", 1))
     assert got.headers["x-ratelimit-limit"] == "30"
     [counted] = gate.upstream.refused
-    assert counted["x-refused"] == "POST /v1/circuits/run"
+    assert counted["x-refused"] == "/thequantcloud.v1.CircuitService/RunCircuit"
     assert gate.upstream.requests == []
 
 
@@ -161,6 +161,8 @@ QUERIES = {
     "/v1/jobs?fo%22o=1": f"fo%22o: is unknown; known are {LISTED}",
     "/v1/jobs?=1": "query: has a parameter without a name",
     "/v1/jobs?limit": "limit: has no value",
+    "/v1/jobs?tag=%FF": "tag: must be UTF-8 text",
+    "/v1/jobs?limit=1&name_prefix=a%C3": "name_prefix: must be UTF-8 text",
     "/v1/jobs?&offset=1&&Limit=1": "Limit: is unknown; did you mean 'limit'?",
     "/studio/v1/jobs?foo=1": f"foo: is unknown; known are {LISTED}",
     "/v1/backends?foo=1": "foo: is unknown; none is known here",
@@ -173,6 +175,17 @@ QUERIES = {
 }
 
 
+RPCS = {
+    "/v1/backends": "/thequantcloud.v1.BackendService/ListBackends",
+    "/v1/backends/b": "/thequantcloud.v1.BackendService/GetBackend",
+    "/v1/jobs": "/thequantcloud.v1.JobService/ListJobs",
+    "/v1/jobs/events": "/thequantcloud.v1.JobService/WatchJobs",
+    "/v1/jobs/j": "/thequantcloud.v1.JobService/GetJob",
+    "/v1/jobs/j/events": "/thequantcloud.v1.JobService/WatchJob",
+    "/v1/jobs/j/result": "/thequantcloud.v1.JobService/GetJobResult",
+}
+
+
 @pytest.mark.parametrize(("path", "detail"), QUERIES.items())
 def test_a_query_that_does_not_match_the_contract_is_explained(gate, http, path, detail):
     got = http.get(path)
@@ -180,7 +193,7 @@ def test_a_query_that_does_not_match_the_contract_is_explained(gate, http, path,
     assert got.json() == invalid(detail, *detail.split(": ", 1))
     assert got.headers["x-ratelimit-limit"] == "30"
     [counted] = gate.upstream.refused
-    assert counted["x-refused"] == f"GET {path.partition('?')[0].removeprefix('/studio')}"
+    assert counted["x-refused"] == RPCS[path.partition("?")[0].removeprefix("/studio")]
     assert gate.upstream.requests == []
 
 

@@ -81,7 +81,7 @@ FLEET = Fleet(installed_backends(), memory_limit=1 << 30, inline={"local_simulat
 async def admitted(*, in_process: bool = True, **fields: Any) -> Admitted:
     values: dict[str, Any] = {
         "qasm": BELL, "circuit_qasm": "", "code": "", "shots": 100, "backend": "local_simulator",
-        "optimize_for": OptimizationTarget.BALANCED, "num_qubits": None, "max_cost_usd": None,
+        "optimize_for": OptimizationTarget.BALANCED, "max_cost_usd": None,
         "min_fidelity": None, "options": RunOptions(seed=7),
     }  # fmt: skip
     store: Any = EmptyStore()

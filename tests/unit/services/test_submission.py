@@ -8,9 +8,9 @@ from quantcloud.domain.job import OptimizationTarget
 from quantcloud.quantsdk import Program, RunSettings
 from quantcloud.services.submission import Submission, blaming_code, with_program
 
-BARE = Submission("", " ", "code", None, None, None, None, None, None, RunOptions())
+BARE = Submission("", " ", "code", None, None, None, None, None, RunOptions())
 FULL = Submission(
-    "", "", "code", 9, "aer_simulator", OptimizationTarget.COST, 2, 0.0, 0.0, RunOptions(seed=0)
+    "", "", "code", 9, "aer_simulator", OptimizationTarget.COST, 0.0, 0.0, RunOptions(seed=0)
 )
 SAID = RunSettings(50, "local_simulator", "quality", 0.5, 0.9, 3)
 

@@ -1,4 +1,4 @@
-"""The audit log when its disk fills up."""
+"""The audit log when its disk fills up, and before its folder exists."""
 
 import json
 import os
@@ -28,3 +28,12 @@ def test_a_line_that_did_not_fit_is_reported_and_spoils_no_other(path, monkeypat
     audit.record("key_created", key_id="k3")
     _, *lines = path.read_text().splitlines()
     assert [json.loads(line)["key_id"] for line in lines] == ["k2", "k3"]
+
+
+def test_the_first_event_makes_the_folder(path, monkeypatch, caplog):
+    inside = path.parent / "data" / "audit.log"
+    monkeypatch.setattr(audit, "_path", inside)
+    audit.by_operator("tier_changed", account_id="ada")
+    assert not caplog.records
+    assert json.loads(inside.read_text())["by"] == "operator"
+    assert inside.parent.stat().st_mode & 0o777 == 0o700

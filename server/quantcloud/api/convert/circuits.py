@@ -7,7 +7,7 @@ from typing import Final
 from quantcloud.aio.cooperative import Yielder
 from quantcloud.api.convert.options import run_options, take_json_options
 from quantcloud.api.convert.sweeps import sweep_wanted
-from quantcloud.api.convert.values import envelope, given, timestamp, unstruct
+from quantcloud.api.convert.values import envelope, given, message_of, unstruct
 from quantcloud.api.large import with_field
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.circuits.states import state_bytes
@@ -42,7 +42,6 @@ async def submission(request: circuit_pb2.RunCircuitRequest) -> Submission:
         shots=given(request, "shots"),
         backend=request.backend or None,
         optimize_for=_TARGETS[request.optimize_for],
-        num_qubits=given(request, "num_qubits"),
         max_cost_usd=given(request, "max_cost_usd"),
         min_fidelity=given(request, "min_fidelity"),
         options=run_options(request),
@@ -94,14 +93,7 @@ def batch(batch: Batch) -> circuit_pb2.RunCircuitsResponse:
 
 
 def submitted(job: Job) -> circuit_pb2.RunCircuitResponse:
-    return circuit_pb2.RunCircuitResponse(
-        job_id=job.id,
-        status=job.status,
-        backend=job.backend,
-        shots=job.shots,
-        optimize_for=job.optimize_for,
-        submitted_at=timestamp(job.submitted_at),
-    )
+    return message_of(circuit_pb2.RunCircuitResponse, job, job_id=job.id)
 
 
 def plan(plan: Plan) -> circuit_pb2.PlanCircuitResponse:
@@ -131,13 +123,7 @@ def plan(plan: Plan) -> circuit_pb2.PlanCircuitResponse:
 
 
 def drawing(analysis: Analysis, drawing: Drawing) -> circuit_pb2.DrawCircuitResponse:
-    return circuit_pb2.DrawCircuitResponse(
-        svg=drawing.svg,
-        text=drawing.text,
-        analysis=_analysis(analysis),
-        hidden_qubits=drawing.hidden_qubits,
-        hidden_instructions=drawing.hidden_instructions,
-    )
+    return message_of(circuit_pb2.DrawCircuitResponse, drawing, analysis=_analysis(analysis))
 
 
 def _quota(plan: Plan) -> circuit_pb2.QuotaUse:
@@ -163,19 +149,10 @@ def _analysis(analysis: Analysis) -> circuit_pb2.CircuitAnalysis:
             reach=analysis.interaction_reach,
             entanglement_bits=analysis.entanglement_bits,
         )
-    return circuit_pb2.CircuitAnalysis(
-        num_qubits=analysis.num_qubits,
-        num_clbits=analysis.num_clbits,
-        circuit_depth=analysis.circuit_depth,
-        gate_count=analysis.gate_count,
-        two_qubit_gate_count=analysis.two_qubit_gate_count,
-        is_clifford=analysis.is_clifford,
-        has_mid_circuit=analysis.has_mid_circuit,
-        gate_counts=analysis.gate_counts,
-        gates_by_kind=analysis.gates_by_kind,
-        parameter_count=analysis.parameter_count,
+    return message_of(
+        circuit_pb2.CircuitAnalysis,
+        analysis,
         interaction=graph,
-        algorithm=analysis.algorithm,
         state_bytes=state_bytes(analysis),
     )
 
@@ -200,17 +177,7 @@ def _candidate(candidate: Candidate) -> circuit_pb2.Candidate:
 
 
 def circuit(circuit: SavedCircuit) -> circuit_pb2.Circuit:
-    return circuit_pb2.Circuit(
-        id=circuit.id,
-        user_id=circuit.account_id,
-        name=circuit.name,
-        code=circuit.code,
-        qasm=circuit.qasm,
-        num_qubits=circuit.num_qubits,
-        created_at=timestamp(circuit.created_at),
-        updated_at=timestamp(circuit.updated_at),
-        metadata=circuit.metadata,
-    )
+    return message_of(circuit_pb2.Circuit, circuit, user_id=circuit.account_id)
 
 
 async def circuits(

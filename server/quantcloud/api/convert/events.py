@@ -16,7 +16,6 @@ import structlog
 from quantcloud.aio import offload
 from quantcloud.aio.cooperative import Yielder
 from quantcloud.api.convert import jobs as convert
-from quantcloud.api.convert.values import timestamp
 from quantcloud.api.large import LargeMessage, with_field
 from quantcloud.domain.errors import Damaged, Unavailable
 from quantcloud.domain.job import JobEvent, JobResult, JobStatus
@@ -79,7 +78,7 @@ class EventMessages:
             return found
         message = job_pb2.JobEvent(
             sequence=event.sequence,
-            occurred_at=timestamp(event.occurred_at),
+            occurred_at=event.occurred_at,
             queue_position=position,
         )
         message.job.MergeFromString(self.job(event))
@@ -196,7 +195,7 @@ def checkpoint(update: JobUpdate, at: datetime, job: bytes) -> job_pb2.JobEvent:
     """Return the message of a checkpoint sent at `at`; `job` is of `EventMessages.job`."""
     message = job_pb2.JobEvent(
         sequence=update.sequence,
-        occurred_at=timestamp(at),
+        occurred_at=at,
         checkpoint=True,
         queue_position=update.queue_position,
     )

@@ -9,12 +9,11 @@ from quantcloud.aio import offload
 from quantcloud.aio.offload import Work
 from quantcloud.api.convert.options import options_of
 from quantcloud.api.convert.sweeps import sweep_parts, sweep_request
-from quantcloud.api.convert.values import given, given_time, timestamp, timestamp_or_none
+from quantcloud.api.convert.values import given, given_time, message_of
 from quantcloud.api.json_nulls import add_json_nulls
 from quantcloud.api.large import LargeMessage
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.event_filter import EventFilter
-from quantcloud.domain.execution import Statevector
 from quantcloud.domain.identifiers import is_id
 from quantcloud.domain.job import Job, JobCircuit, JobResult, JobStatus, SweepPage
 from quantcloud.domain.job_filter import JobFilter
@@ -27,19 +26,13 @@ _LARGEST_SEQUENCE: Final = 2**31 - 1
 _NUMBER: Final = re.compile(r"[0-9]{1,10}")
 
 
-def job_status(number: int, field: str) -> JobStatus | None:
-    """Return the status, or None if unset. Raises `InvalidArgument` for an unknown number."""
-    if number == job_pb2.Job.unspecified:
-        return None
-    if number not in _STATUSES:
+def _statuses(numbers: Iterable[int], field: str) -> frozenset[JobStatus]:
+    """Return the statuses that are set. Raises `InvalidArgument` for an unknown number."""
+    found = {number for number in numbers if number != job_pb2.Job.unspecified}
+    for number in found - _STATUSES.keys():
         known = ", ".join(JobStatus)
         raise InvalidArgument(field, f"{number} is not a status; statuses are {known}")
-    return _STATUSES[number]
-
-
-def _statuses(numbers: Iterable[int], field: str) -> frozenset[JobStatus]:
-    statuses = (job_status(number, field) for number in numbers)
-    return frozenset(status for status in statuses if status is not None)
+    return frozenset(_STATUSES[number] for number in found)
 
 
 def job_filter(request: job_pb2.ListJobsRequest) -> JobFilter:
@@ -94,49 +87,29 @@ def listed(job: Job, wait: Wait | None = None) -> job_pb2.Job:
 
 
 def _job(job: Job, metadata: Mapping[str, object], wait: Wait | None) -> job_pb2.Job:
-    return job_pb2.Job(
+    return message_of(
+        job_pb2.Job,
+        job,
         job_id=job.id,
-        status=job.status,
-        backend=job.backend,
-        shots=job.shots,
-        optimize_for=job.optimize_for,
-        submitted_at=timestamp(job.submitted_at),
-        started_at=timestamp_or_none(job.started_at),
-        completed_at=timestamp_or_none(job.completed_at),
-        error_message=job.error_message,
-        batch_id=job.batch_id,
         metadata=metadata,
         options=options_of(job),
-        name=job.name,
-        tags=job.tags,
-        estimated_start_at=None if wait is None else timestamp_or_none(wait.start),
+        estimated_start_at=None if wait is None else wait.start,
         wait_reason=None if wait is None else wait.reason,
     )
 
 
 def circuit(found: JobCircuit) -> job_pb2.JobCircuit:
     job = found.job
-    return job_pb2.JobCircuit(
+    return message_of(
+        job_pb2.JobCircuit,
+        job,
         job_id=job.id,
         qasm=found.qasm,
-        shots=job.shots,
         options=options_of(job),
-        optimize_for=job.optimize_for,
-        requested_backend=job.requested_backend,
-        max_cost_usd=job.max_cost_usd,
-        min_fidelity=job.min_fidelity,
-        name=job.name,
-        tags=job.tags,
-        backend=job.backend,
-        method=job.method,
         server_version=found.server_version,
         simulator_version=found.simulator_version,
         sweep=None if found.sweep is None else sweep_request(found.sweep),
     )
-
-
-def statevector(state: Statevector | None) -> job_pb2.Statevector | None:
-    return None if state is None else job_pb2.Statevector(real=state.real, imag=state.imag)
 
 
 def conversion_cost(result: JobResult) -> float:
@@ -184,14 +157,14 @@ def _large_result(result: JobResult) -> job_pb2.JobResult:
 
 
 def _result(result: JobResult, counts: Mapping[str, int]) -> job_pb2.JobResult:
-    return job_pb2.JobResult(
-        job_id=result.job_id,
+    state = result.statevector
+    return message_of(
+        job_pb2.JobResult,
+        result,
         counts=counts,
         probabilities=_probabilities(counts, sum(counts.values())),
-        statevector=statevector(result.statevector),
-        execution_time_ms=result.execution_time_ms,
-        backend=result.backend,
-        metadata=result.metadata,
+        statevector=None if state is None else message_of(job_pb2.Statevector, state),
+        sweep=None,
     )
 
 

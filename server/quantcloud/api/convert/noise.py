@@ -2,10 +2,10 @@
 
 import math
 import re
-from dataclasses import fields
 from difflib import get_close_matches
 from typing import Final
 
+from quantcloud.api.convert.values import changed, given, message_of
 from quantcloud.backends.simulation.noise import NARROW_GATES, noise_name
 from quantcloud.circuits.gates import STANDARD_GATES
 from quantcloud.domain.errors import InvalidArgument
@@ -15,10 +15,6 @@ from thequantcloud.v1 import run_options_pb2
 _MOST_GATES, _MOST_QUBITS = 100, 1_000
 _ROUNDING: Final = 1e-9
 _QUBIT: Final = re.compile(r"0|[1-9]\d{0,8}", re.ASCII)
-_NUMBERS: Final = (
-    "depolarizing_1q", "depolarizing_2q", "readout", "t1_us", "t2_us", "gate_time_1q_us",
-    "gate_time_2q_us",
-)  # fmt: skip
 
 
 def noise_of(message: run_options_pb2.NoiseModel, path: str) -> Noise:
@@ -32,8 +28,9 @@ def noise_of(message: run_options_pb2.NoiseModel, path: str) -> Noise:
     ):
         if entries > most:
             raise InvalidArgument(f"{path}.{name}", f"has {entries} entries; the maximum is {most}")
+    numbers = {field.name: value for field, value in message.ListFields() if not field.is_repeated}
     noise = Noise(
-        **{name: getattr(message, name) for name in _NUMBERS if message.HasField(name)},
+        **numbers,
         gates=_gates(message, f"{path}.gates"),
         qubits=tuple(
             sorted(
@@ -52,28 +49,23 @@ def noise_of(message: run_options_pb2.NoiseModel, path: str) -> Noise:
 
 def noise_message(noise: Noise) -> run_options_pb2.NoiseModel:
     """Return the message of a noise; what has no effect is left out."""
-    message = run_options_pb2.NoiseModel(
-        **{
-            field.name: getattr(noise, field.name)
-            for field in fields(noise)
-            if field.name in _NUMBERS and getattr(noise, field.name) != field.default
-        }
-    )
-    for name, gate in noise.gates:
-        message.gates[name].CopyFrom(
-            run_options_pb2.GateNoise(
-                depolarizing=gate.depolarizing,
-                pauli=dict(gate.pauli),
-                amplitude_damping=gate.amplitude_damping or None,
-                gate_time_us=gate.gate_time_us,
-            )
+    values = changed(noise)
+    values["gates"] = {
+        name: message_of(
+            run_options_pb2.GateNoise,
+            gate,
+            pauli=dict(gate.pauli),
+            amplitude_damping=gate.amplitude_damping or None,
         )
-    for number, qubit in noise.qubits:
-        own = message.qubits[str(number)]
-        own.CopyFrom(run_options_pb2.QubitNoise(t1_us=qubit.t1_us, t2_us=qubit.t2_us))
-        for row in qubit.readout or ():
-            own.readout.add().extend(row)
-    return message
+        for name, gate in noise.gates
+    }
+    values["qubits"] = {
+        str(number): message_of(
+            run_options_pb2.QubitNoise, qubit, readout=list(map(list, qubit.readout or ()))
+        )
+        for number, qubit in noise.qubits
+    }
+    return run_options_pb2.NoiseModel(**values)
 
 
 def _check_times(t1_us: float | None, t2_us: float | None, path: str) -> None:
@@ -107,10 +99,10 @@ def _unknown_gate(key: str) -> str:
 
 def _gate(message: run_options_pb2.GateNoise, num_qubits: int, path: str) -> GateNoise:
     return GateNoise(
-        message.depolarizing if message.HasField("depolarizing") else None,
+        given(message, "depolarizing"),
         _pauli(message, num_qubits, f"{path}.pauli"),
         message.amplitude_damping,
-        message.gate_time_us if message.HasField("gate_time_us") else None,
+        given(message, "gate_time_us"),
     )
 
 
@@ -140,8 +132,8 @@ def _number(key: str, path: str) -> int:
 
 def _qubit(message: run_options_pb2.QubitNoise, path: str) -> QubitNoise:
     return QubitNoise(
-        message.t1_us if message.HasField("t1_us") else None,
-        message.t2_us if message.HasField("t2_us") else None,
+        given(message, "t1_us"),
+        given(message, "t2_us"),
         _readout(message, f"{path}.readout") if message.readout else None,
     )
 

@@ -7,7 +7,6 @@ does not have (see `.ci/transcoder.py`), and the server refuses an unknown key a
 
 import math
 from collections.abc import Mapping
-from dataclasses import fields
 from difflib import get_close_matches
 from typing import Any, Final, cast
 
@@ -19,7 +18,7 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 
 from quantcloud.api.convert.limits import check_value, limits_of
 from quantcloud.api.convert.noise import noise_message, noise_of
-from quantcloud.api.convert.values import unstruct
+from quantcloud.api.convert.values import changed, unstruct
 from quantcloud.api.json_nulls import TWIN_OFFSET
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.execution import NO_OPTIONS, RunOptions
@@ -65,20 +64,11 @@ def options_of(job: Job) -> run_options_pb2.RunOptions:
     given = job.options
     if given == NO_OPTIONS:
         return run_options_pb2.RunOptions(seed=job.seed)
-    values = _set(given)
+    values = changed(given)
     if given.noise is not None:
         values["noise"] = noise_message(given.noise)
     values["seed"] = job.seed
     return run_options_pb2.RunOptions(**values)
-
-
-def _set(values: RunOptions) -> dict[str, Any]:
-    """Return the fields that differ from their default."""
-    return {
-        field.name: value
-        for field in fields(values)
-        if (value := getattr(values, field.name)) != field.default
-    }
 
 
 def check_json(options: Mapping[str, object]) -> dict[str, Any]:

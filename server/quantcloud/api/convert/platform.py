@@ -3,24 +3,19 @@
 from collections.abc import Mapping
 from typing import cast
 
+from quantcloud.api.convert.values import message_of
 from quantcloud.domain.backend import BackendStatus
 from quantcloud.services.platform import BackendReport
 from thequantcloud.v1 import backend_pb2
 
 
 def backend(report: BackendReport) -> backend_pb2.Backend:
-    info = report.info
-    return backend_pb2.Backend(
-        name=info.name,
-        provider=info.provider,
-        num_qubits=info.num_qubits,
+    return message_of(
+        backend_pb2.Backend,
+        report.info,
         status=report.status,
-        is_simulator=info.is_simulator,
         queue_depth=report.queue_depth,
         avg_queue_time_sec=report.mean_queue_seconds,
-        cost_per_shot=info.cost_per_shot,
-        native_gates=info.native_gates,
-        description=info.description,
         widest_circuit=report.widest_circuit,
     )
 

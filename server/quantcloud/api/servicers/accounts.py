@@ -2,7 +2,7 @@
 
 from quantcloud.api.context import Context, principal
 from quantcloud.api.convert import accounts as convert
-from quantcloud.api.convert.values import timestamp
+from quantcloud.api.convert.values import message_of
 from quantcloud.api.session import session
 from quantcloud.services.accounts import AccountUseCases
 from thequantcloud.v1 import account_pb2, account_pb2_grpc, api_key_pb2, api_key_pb2_grpc
@@ -19,15 +19,15 @@ class ApiKeyServicer(api_key_pb2_grpc.ApiKeyServiceServicer):
     ) -> api_key_pb2.CreateApiKeyResponse:
         key, text = await self._accounts.create_key(principal(), request.name)
         session().audit("key_created", key_id=key.id)
-        return api_key_pb2.CreateApiKeyResponse(
-            id=key.id, name=key.name, key_prefix=key.prefix, key=text
-        )
+        return message_of(api_key_pb2.CreateApiKeyResponse, key, key_prefix=key.prefix, key=text)
 
     async def ListApiKeys(
         self, request: api_key_pb2.ListApiKeysRequest, context: Context
     ) -> api_key_pb2.ListApiKeysResponse:
         keys = await self._accounts.list_keys(principal())
-        return api_key_pb2.ListApiKeysResponse(api_keys=[convert.api_key(key) for key in keys])
+        return api_key_pb2.ListApiKeysResponse(
+            api_keys=[message_of(api_key_pb2.ApiKey, key, key_prefix=key.prefix) for key in keys]
+        )
 
     async def RevokeApiKey(
         self, request: api_key_pb2.RevokeApiKeyRequest, context: Context
@@ -47,7 +47,7 @@ class AccountServicer(account_pb2_grpc.AccountServiceServicer):
         self, request: account_pb2.SignInRequest, context: Context
     ) -> account_pb2.SignInResponse:
         token = await self._accounts.sign_in(request.code)
-        return account_pb2.SignInResponse(token=token.text, expires_at=timestamp(token.expires_at))
+        return message_of(account_pb2.SignInResponse, token, token=token.text)
 
     async def GetUsage(
         self, request: account_pb2.GetUsageRequest, context: Context
@@ -57,4 +57,4 @@ class AccountServicer(account_pb2_grpc.AccountServiceServicer):
     async def GetProfile(
         self, request: account_pb2.GetProfileRequest, context: Context
     ) -> account_pb2.Profile:
-        return convert.profile(principal().account)
+        return message_of(account_pb2.Profile, principal().account)

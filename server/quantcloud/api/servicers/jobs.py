@@ -5,7 +5,7 @@ from contextlib import aclosing
 
 from quantcloud.api.context import Context, current, principal
 from quantcloud.api.convert import jobs as convert
-from quantcloud.api.convert.values import envelope, given, timestamp
+from quantcloud.api.convert.values import envelope, given, message_of
 from quantcloud.api.servicers.watches import Watches
 from quantcloud.services.jobs import JobUseCases
 from thequantcloud.v1 import job_pb2, job_pb2_grpc
@@ -102,9 +102,4 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
         self, request: job_pb2.CreateWatchTicketRequest, context: Context
     ) -> job_pb2.CreateWatchTicketResponse:
         ticket = await self._jobs.create_ticket(principal(), request.path)
-        return job_pb2.CreateWatchTicketResponse(
-            ticket=ticket.text,
-            path=ticket.path,
-            open_before=timestamp(ticket.open_before),
-            expires_at=timestamp(ticket.expires_at),
-        )
+        return message_of(job_pb2.CreateWatchTicketResponse, ticket, ticket=ticket.text)

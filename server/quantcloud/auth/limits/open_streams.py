@@ -6,7 +6,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Final
 
-from quantcloud.auth.concurrency import ConcurrencyLimits, Slots
+from quantcloud.auth.limits.concurrency import ConcurrencyLimits, Slots
 
 OF_CIRCUITS: Final = 20
 """How many streams of circuits an account may have open. Each watches up to 256 jobs, and may hold

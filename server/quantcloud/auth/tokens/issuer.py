@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from quantcloud.auth.jwt import Issuer
-from quantcloud.auth.secret import load_or_create
-from quantcloud.auth.sign_in import SignInCodes
-from quantcloud.auth.tickets import Tickets
+from quantcloud.auth.tokens.jwt import Issuer
+from quantcloud.auth.tokens.secret import load_or_create
+from quantcloud.auth.tokens.sign_in import SignInCodes
+from quantcloud.auth.tokens.tickets import Tickets
 from quantcloud.settings import Settings
 
 

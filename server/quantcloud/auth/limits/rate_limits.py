@@ -13,14 +13,14 @@ from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.aio.strategies import MovingWindowRateLimiter
 from limits.errors import StorageError
 
-from quantcloud.auth.windows import MemoryWindows
+from quantcloud.auth.limits.windows import MemoryWindows
 from quantcloud.domain.account import Account, Tier, TierLimits
 from quantcloud.domain.errors import RateLimited
 from quantcloud.domain.value_object import value_object
 from quantcloud.telemetry import metrics
 
 if TYPE_CHECKING:
-    from quantcloud.auth.redis_windows import RedisWindows
+    from quantcloud.auth.limits.redis_windows import RedisWindows
 
 # How long a Redis that does not answer is not asked again.
 _REDIS_PAUSE_SECONDS = 5.0
@@ -91,7 +91,7 @@ def _per_minute(limit: int) -> RateLimitItemPerMinute:
 
 def _shared(url: str) -> "RedisWindows":
     # Imported here because most servers do not need it, and it takes long to import.
-    from quantcloud.auth.redis_windows import RedisWindows  # noqa: PLC0415
+    from quantcloud.auth.limits.redis_windows import RedisWindows  # noqa: PLC0415
 
     return RedisWindows(url)
 
@@ -170,5 +170,4 @@ def refuse(allowance: RateAllowance, what: str) -> RateLimited:
         f"too many {what}: the limit is {allowance.limit} a minute; try again in {seconds} s",
         limit=allowance.limit,
         retry_after=timedelta(seconds=seconds),
-        reset_at=allowance.reset_at,
     )

@@ -1,18 +1,16 @@
 """An issuer's public keys: fetched from its JWKS endpoint (RFC 7517), cached, and rotated."""
 
 import asyncio
-import json
 import math
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Final, cast
+from typing import Final
 
 import httpx
 import jwt
 import structlog
 
 from quantcloud.domain.errors import Unavailable
-from quantcloud.domain.value_object import value_object
 from quantcloud.telemetry import metrics
 
 LIFESPAN_SECONDS = 600.0
@@ -26,18 +24,10 @@ RETRY_SECONDS = 5.0
 _TIMEOUT_SECONDS = 5.0
 _MAXIMUM_BYTES = 1 << 20
 
-# The only algorithm of each type of key. Symmetric keys do not belong in a public list.
-_ALGORITHMS: Final = (("RSA", None, "RS256"), ("EC", "P-256", "ES256"))
+ASYMMETRIC: Final = ("RS256", "ES256")
+"""The algorithms of usable keys. Symmetric keys do not belong in a public list."""
 
 log = structlog.stdlib.get_logger(__name__)
-
-
-@value_object
-class PublicKey:
-    """A key that verifies signatures, and its only algorithm."""
-
-    algorithm: str
-    key: Any
 
 
 class KeySet:
@@ -56,13 +46,13 @@ class KeySet:
     def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._url = url
         self._clock = clock
-        self._keys: Mapping[str, PublicKey] = {}
+        self._keys: Mapping[str, jwt.PyJWK] = {}
         self._fetched: float | None = None
         self._asked: float | None = None
         self._failed = False
         self._fetching: asyncio.Task[None] | None = None
 
-    async def find(self, key_id: str) -> PublicKey | None:
+    async def find(self, key_id: str) -> jwt.PyJWK | None:
         """Return the key with that `kid`, or None if the issuer does not list it.
 
         Raises `Unavailable` if no keys could be fetched yet.
@@ -100,7 +90,7 @@ class KeySet:
             metrics.JWKS_AGE_SECONDS.set_function(lambda: self._clock() - fetched)
 
 
-async def _download(url: str) -> Mapping[str, PublicKey]:
+async def _download(url: str) -> Mapping[str, jwt.PyJWK]:
     """Return the usable keys at `url` by their `kid`. Raises the errors that `_fetch` catches."""
     async with (
         asyncio.timeout(_TIMEOUT_SECONDS),
@@ -117,37 +107,22 @@ async def _download(url: str) -> Mapping[str, PublicKey]:
     return parse(bytes(body))
 
 
-def parse(document: bytes) -> Mapping[str, PublicKey]:
+def parse(document: bytes) -> Mapping[str, jwt.PyJWK]:
     """Return the keys of a JWK Set that verify signatures. Raises `ValueError` if there are none.
 
     Skips keys of other types, for other uses, without a `kid`, and broken ones.
     """
-    content: object = json.loads(document)
-    listed: object = None
-    if isinstance(content, dict):
-        listed = cast("Mapping[str, object]", content).get("keys")
-    found: dict[str, PublicKey] = {}
-    for entry in cast("list[object]", listed) if isinstance(listed, list) else ():
-        if isinstance(entry, dict):
-            found.update(_key(cast("dict[str, Any]", entry)))
-    if not found:
-        raise ValueError("no key for RS256 or ES256 among the answer's 'keys'")
-    return found
-
-
-def _key(entry: dict[str, Any]) -> Mapping[str, PublicKey]:
-    """Return one entry of a JWK Set by its `kid`, or nothing if it is not usable."""
-    key_id, use = entry.get("kid"), entry.get("use")
-    kind = (entry.get("kty"), entry.get("crv"))
-    algorithm = next((name for *known, name in _ALGORITHMS if tuple(known) == kind), None)
-    if (
-        not isinstance(key_id, str)
-        or algorithm is None
-        or use not in (None, "sig")
-        or entry.get("alg") not in (None, algorithm)
-    ):
-        return {}
     try:
-        return {key_id: PublicKey(algorithm, jwt.PyJWK(entry, algorithm).key)}
-    except jwt.PyJWTError:
-        return {}
+        listed = jwt.PyJWKSet.from_json(document.decode()).keys
+    except (jwt.PyJWTError, AttributeError, TypeError) as error:
+        raise ValueError("the answer has no 'keys' that can be used") from error
+    found = {
+        key.key_id: key
+        for key in listed
+        if isinstance(key.key_id, str)
+        and key.algorithm_name in ASYMMETRIC
+        and key.public_key_use in (None, "sig")
+    }
+    if not found:
+        raise ValueError(f"no key for {' or '.join(ASYMMETRIC)} among the answer's 'keys'")
+    return found

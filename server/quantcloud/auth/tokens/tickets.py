@@ -16,7 +16,7 @@ from typing import Any, Final
 import jwt
 
 from quantcloud.auth.principal import Principal
-from quantcloud.auth.signed import SignedTexts
+from quantcloud.auth.tokens.signed import SignedTexts
 from quantcloud.domain.errors import InvalidArgument, Unauthenticated
 from quantcloud.domain.value_object import value_object
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import jwt
 
-from quantcloud.auth.secret import MINIMUM_BYTES
+from quantcloud.auth.tokens.secret import MINIMUM_BYTES
 from quantcloud.domain.account import Tier
 from quantcloud.domain.errors import Unauthenticated
 from quantcloud.domain.value_object import value_object
 
 if TYPE_CHECKING:
-    from quantcloud.auth.jwks import KeySet
+    from quantcloud.auth.tokens.jwks import KeySet
 
 SYMMETRIC: Final = ("HS256",)
 ASYMMETRIC: Final = ("ES256", "RS256")
@@ -60,7 +60,7 @@ class Issuer:
 
 def _key_set(url: str) -> "KeySet":
     # Imported here because only this needs an HTTP client, which takes long to import.
-    from quantcloud.auth.jwks import KeySet  # noqa: PLC0415
+    from quantcloud.auth.tokens.jwks import KeySet  # noqa: PLC0415
 
     return KeySet(url)
 
@@ -105,7 +105,7 @@ class JwtVerifier:
             if public is None:
                 raise _refusal("the token is signed with a key that its issuer does not list")
             # The key determines the algorithm, not the token.
-            key, algorithms = public.key, (public.algorithm,)
+            key, algorithms = public.key, (public.algorithm_name,)
         else:
             raise _refusal(f"the token's algorithm {algorithm!r} is not accepted")
         return self._claims(token, key, algorithms)
@@ -135,7 +135,7 @@ class JwtVerifier:
             raise _refusal(f"the token has no {error.claim!r} claim") from error
         except jwt.InvalidSignatureError as error:
             raise _refusal("the token's signature does not match") from error
-        except jwt.InvalidTokenError as error:
+        except jwt.PyJWTError as error:
             raise _refusal("the token is not valid") from error
         subject: object = claims["sub"]
         if not isinstance(subject, str) or not _is_subject(subject):

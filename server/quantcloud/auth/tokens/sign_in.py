@@ -12,8 +12,8 @@ from typing import Final
 
 import jwt
 
-from quantcloud.auth.jwt import Issuer, issue
-from quantcloud.auth.signed import SignedTexts
+from quantcloud.auth.tokens.jwt import Issuer, issue
+from quantcloud.auth.tokens.signed import SignedTexts
 from quantcloud.domain.errors import Unauthenticated
 from quantcloud.domain.value_object import value_object
 
