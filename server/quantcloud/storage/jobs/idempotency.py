@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, delete, select
 
 from quantcloud.domain.errors import AlreadyExists
 from quantcloud.domain.job import JobEvent
@@ -11,7 +11,7 @@ from quantcloud.domain.value_object import value_object
 from quantcloud.storage.database.interface import Database
 from quantcloud.storage.database.tables import idempotency_keys, job_events
 from quantcloud.storage.jobs.event_rows import EVENTS, events_of
-from quantcloud.storage.unit_of_work.transaction import FORGET_KEY, Transaction
+from quantcloud.storage.unit_of_work.transaction import Transaction
 
 # How long a key is stored.
 LIFETIME = timedelta(hours=24)
@@ -44,6 +44,10 @@ _OLD = (
     )
     .order_by(idempotency_keys.c.created_at)
     .limit(BATCH)
+)
+_FORGET = delete(idempotency_keys).where(
+    idempotency_keys.c.account_id == bindparam("account_id"),
+    idempotency_keys.c.key == bindparam("key"),
 )
 
 
@@ -116,5 +120,5 @@ def forget_old(tx: Transaction, at: datetime) -> int:
     """Remove up to `BATCH` expired keys; return how many."""
     old = [{"account_id": a, "key": key} for a, key in tx.read(_OLD, {"since": at - LIFETIME})]
     if old:
-        tx.write(FORGET_KEY, old)
+        tx.write(_FORGET, old)
     return len(old)
