@@ -1,7 +1,7 @@
 """Tables, migrations and the store."""
 
 from quantcloud.storage.circuits import CircuitPatch
-from quantcloud.storage.data_dir import DataDirLock, DataDirLockedError, lock_data_dir
+from quantcloud.storage.data_dir import DataDirLockedError, lock_data_dir
 from quantcloud.storage.database.errors import StoreError
 from quantcloud.storage.job_record import JobRecord, NewJob
 from quantcloud.storage.jobs.claims import Claim, ClaimedJobs
@@ -16,7 +16,6 @@ __all__ = [
     "CircuitPatch",
     "Claim",
     "ClaimedJobs",
-    "DataDirLock",
     "DataDirLockedError",
     "Fit",
     "IdempotencyKey",
