@@ -3,13 +3,11 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from datetime import datetime
 from typing import Final
 
-from sqlalchemy import BindParameter, Delete, Table, bindparam, delete, func, select, update
+from sqlalchemy import BindParameter, Delete, Table, bindparam, delete, func, select
 
 from quantcloud.domain.account import Account, MonthlyUsage
-from quantcloud.domain.errors import NotFound
 from quantcloud.domain.value_object import value_object
 from quantcloud.storage.accounts import COLUMNS, account_of
 from quantcloud.storage.database.interface import Connection, Database
@@ -70,15 +68,6 @@ _DELETE_ACCOUNT: Mapping[str, Delete] = {
     "marks of retention": _delete(removed_events),
     "accounts": delete(accounts).where(accounts.c.id == _OWNER),
 }
-_REVOKE = (
-    update(api_keys)
-    .where(
-        api_keys.c.revoked_at.is_(None),
-        (api_keys.c.id == bindparam("key_id")) | (api_keys.c.digest == bindparam("key_digest")),
-    )
-    .values(revoked_at=bindparam("at"))
-    .returning(api_keys.c.id, api_keys.c.account_id, api_keys.c.name)
-)
 
 
 @value_object
@@ -87,15 +76,6 @@ class ListedAccount:
 
     account: Account
     submitted: int
-
-
-@value_object
-class RevokedKey:
-    """A key that was revoked."""
-
-    id: str
-    account_id: str
-    name: str
 
 
 class AccountData:
@@ -152,18 +132,6 @@ class AccountData:
             return deleted
 
         return await self._writer.run_alone(unit)
-
-    async def revoke_key(self, key_id: str, digest: bytes, at: datetime) -> RevokedKey:
-        """Revoke the key with this id or digest. Raises `NotFound`, also if it is revoked."""
-
-        def unit(tx: Transaction) -> RevokedKey:
-            values = {"key_id": key_id, "key_digest": digest, "at": at}
-            row = tx.write(_REVOKE, values).one_or_none()
-            if row is None:
-                raise NotFound("API key", key_id)
-            return RevokedKey(row.id, row.account_id, row.name)
-
-        return await self._writer.run(unit)
 
 
 def _run(tx: Transaction, statements: Mapping[str, Delete], account_id: str) -> Mapping[str, int]:
