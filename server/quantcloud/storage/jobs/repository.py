@@ -18,6 +18,7 @@ from quantcloud.storage.database.queries import identifier
 from quantcloud.storage.job_record import JobRecord, NewJob
 from quantcloud.storage.jobs import claims as job_claims
 from quantcloud.storage.jobs import documents as job_documents
+from quantcloud.storage.jobs import idempotency
 from quantcloud.storage.jobs import rows as job_rows
 from quantcloud.storage.jobs import sweeps as job_sweeps
 from quantcloud.storage.jobs import writes as job_writes
@@ -120,6 +121,17 @@ class Jobs(JobReads):
         if self._damage is None or time.monotonic() - self._damage[1] > _DAMAGE_SECONDS:
             return None
         return self._damage[0]
+
+    async def of_key(
+        self, account_id: str, key: IdempotencyKey, at: datetime
+    ) -> Sequence[JobEvent] | None:
+        """Return the submission events of the key's jobs, in order; None if the key is new.
+
+        Raises `AlreadyExists` if the key was used for another request.
+        """
+        return await self._database.read(
+            lambda c: idempotency.find(Transaction(c), account_id, key, at)
+        )
 
     async def advance(
         self,

@@ -22,8 +22,8 @@ from quantcloud.domain.job import (
     Lease,
 )
 from quantcloud.storage.database.queries import ACTIVE, status_in
+from quantcloud.storage.database.tables import job_results, lease_owners, sweep_blocks
 from quantcloud.storage.database.tables import jobs as job_table
-from quantcloud.storage.database.tables import lease_owners
 from quantcloud.storage.job_record import JobRecord, NewJob
 from quantcloud.storage.jobs import idempotency
 from quantcloud.storage.jobs import rows as job_rows
@@ -101,7 +101,7 @@ def create(
     for new, circuit, result in new_jobs:
         events.append(job_rows.add(tx, new, circuit))
         if result is not None:
-            tx.add_result(result.row, result.block)
+            _add_result(tx, result)
         if new.simulator_seconds:
             tx.add_usage(account_id, new.changes[-1].at, MonthlyUsage(new.simulator_seconds))
     usage = MonthlyUsage(total_jobs=len(jobs), qpu_tasks=tasks, total_cost_usd=cost)
@@ -109,6 +109,12 @@ def create(
     if key is not None:
         idempotency.keep(tx, key, [submitted for submitted, *_ in events])
     return events
+
+
+def _add_result(tx: Transaction, result: PackedResult) -> None:
+    tx.add(job_results, result.row)
+    if result.block is not None:
+        tx.add(sweep_blocks, result.block)
 
 
 def advance(
@@ -150,7 +156,7 @@ def finish(
     stored = None if result is None else result.whole
     record, _, events = _advance(tx, job_id, changes, lease, known, result=stored)
     if result is not None:
-        tx.add_result(result.row, result.block)
+        _add_result(tx, result)
     _meter(tx, record, changes[-1].at, usage)
     return events[-1]
 

@@ -254,22 +254,14 @@ class Transaction:
         self.wrote = True
         self.pending.add_job(record, new, row, circuit)
 
-    def add_key(self, row: dict[str, Any]) -> None:
-        """Add an idempotency key to the pending rows."""
+    def add(self, table: Table, row: dict[str, Any]) -> None:
+        """Add a row to the pending rows."""
         self.wrote = True
-        self.pending.add(idempotency_keys, row)
-
-    def add_result(self, row: dict[str, Any], block: dict[str, Any] | None) -> None:
-        """Add a result to the pending rows, with the last block of a sweep."""
-        self.wrote = True
-        self.pending.add(job_results, row)
-        if block is not None:
-            self.pending.add(sweep_blocks, block)
+        self.pending.add(table, row)
 
     def add_events(self, row: dict[str, Any], events: Sequence[JobEvent]) -> None:
         """Add events to the pending rows; they are published after the commit."""
-        self.wrote = True
-        self.pending.add(job_events, row)
+        self.add(job_events, row)
         self.events += events
 
     def add_usage(self, account_id: str, at: date, usage: MonthlyUsage) -> None:
