@@ -19,7 +19,7 @@ from quantcloud.domain.news import News
 from quantcloud.storage.database import codec
 from quantcloud.storage.database.postgres import CHANNEL, READ_SECONDS, PostgresDatabase
 from quantcloud.storage.database.tables import job_events
-from quantcloud.storage.jobs.event_rows import EVENTS, events_of
+from quantcloud.storage.jobs.rows.event_rows import EVENTS, events_of
 from quantcloud.storage.unit_of_work.group_commit import Writer
 
 # The most rows that are published at once. A row has up to about seven events, and these must fit

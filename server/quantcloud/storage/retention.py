@@ -28,7 +28,7 @@ from quantcloud.storage.database.tables import (
     retention_progress,
     sweep_blocks,
 )
-from quantcloud.storage.jobs import idempotency
+from quantcloud.storage.jobs.writing import idempotency
 from quantcloud.storage.unit_of_work.group_commit import Writer
 from quantcloud.storage.unit_of_work.transaction import Transaction
 

@@ -20,9 +20,9 @@ from quantcloud.storage.database.epoch import epoch_of
 from quantcloud.storage.database.errors import StoreError
 from quantcloud.storage.database.interface import Applies, Database
 from quantcloud.storage.database.sqlite import SqliteDatabase
-from quantcloud.storage.jobs.events import Events
-from quantcloud.storage.jobs.leases import Leases
+from quantcloud.storage.jobs.reading.events import Events
 from quantcloud.storage.jobs.repository import Jobs
+from quantcloud.storage.jobs.writing.leases import Leases
 from quantcloud.storage.retention import Retention
 from quantcloud.storage.unit_of_work.group_commit import Listener, Writer, everything
 

@@ -15,7 +15,7 @@ from quantcloud.domain.job import JobCircuit
 from quantcloud.scheduling.housekeeping import Housekeeping
 from quantcloud.storage import IdempotencyKey, NewJob, retention
 from quantcloud.storage.database.tables import idempotency_keys
-from quantcloud.storage.jobs import idempotency
+from quantcloud.storage.jobs.writing import idempotency
 from quantcloud.storage.retention import BATCH
 from unit.storage import builders
 from unit.storage.builders import (

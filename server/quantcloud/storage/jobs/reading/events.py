@@ -14,7 +14,7 @@ from quantcloud.domain.job import JobEvent, JobStatus
 from quantcloud.storage.database.interface import AnyRow, Connection, Database
 from quantcloud.storage.database.queries import Values, identifier
 from quantcloud.storage.database.tables import job_events, jobs, removed_events
-from quantcloud.storage.jobs.event_rows import EVENTS, events_of, last_event_of, may_be_earlier
+from quantcloud.storage.jobs.rows.event_rows import EVENTS, events_of, last_event_of, may_be_earlier
 
 _OF_JOB = EVENTS.where(
     job_events.c.job_id == bindparam("job_id"), jobs.c.account_id == bindparam("account_id")

@@ -9,7 +9,7 @@ from quantcloud.domain.errors import AlreadyExists
 from quantcloud.domain.job import JobEvent
 from quantcloud.domain.value_object import value_object
 from quantcloud.storage.database.tables import idempotency_keys, job_events
-from quantcloud.storage.jobs.event_rows import EVENTS, events_of
+from quantcloud.storage.jobs.rows.event_rows import EVENTS, events_of
 from quantcloud.storage.unit_of_work.transaction import Transaction
 
 # How long a key is stored.

@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, delete, or_, select
 from quantcloud.domain.job import LEASED, JobEvent
 from quantcloud.storage.database.queries import ACTIVE, status_in, upsert
 from quantcloud.storage.database.tables import jobs, lease_owners
-from quantcloud.storage.jobs import writes as job_writes
+from quantcloud.storage.jobs.writing import writes
 from quantcloud.storage.unit_of_work.group_commit import Writer
 from quantcloud.storage.unit_of_work.transaction import Transaction
 
@@ -79,7 +79,7 @@ class Leases:
 
 def _take_back(tx: Transaction, by: str, at: datetime) -> list[JobEvent]:
     values = {"by": by, "at": at}
-    events = job_writes.return_all(tx, tx.read(_ORPHANS, values).scalars(), at, lost=True)
+    events = writes.return_all(tx, tx.read(_ORPHANS, values).scalars(), at, lost=True)
     tx.write(_FORGET_EXPIRED, values)
     return events
 
@@ -87,4 +87,4 @@ def _take_back(tx: Transaction, by: str, at: datetime) -> list[JobEvent]:
 def _disown(tx: Transaction, owner: str, known: Collection[str], at: datetime) -> list[JobEvent]:
     held = tx.read(_HELD, {"of_owner": owner}).all()
     ids = [row.id for row in held if row.lease_token not in known]
-    return job_writes.return_all(tx, ids, at, lost=False)
+    return writes.return_all(tx, ids, at, lost=False)

@@ -13,7 +13,7 @@ from quantcloud.domain.job import LEASED, Change, Job, JobEvent, JobResult, Leas
 from quantcloud.storage.database.columns import JsonObject
 from quantcloud.storage.database.tables import jobs
 from quantcloud.storage.job_record import JobRecord, NewJob
-from quantcloud.storage.jobs.columns import (
+from quantcloud.storage.jobs.rows.columns import (
     CHANGING,
     INTERNAL,
     RECORD_COLUMNS,
@@ -23,7 +23,7 @@ from quantcloud.storage.jobs.columns import (
     tags_to_json,
     values_of,
 )
-from quantcloud.storage.jobs.event_rows import row_of
+from quantcloud.storage.jobs.rows.event_rows import row_of
 from quantcloud.storage.unit_of_work.transaction import Transaction
 
 _SELECT = select(*RECORD_COLUMNS).where(jobs.c.id == bindparam("job_id")).with_for_update()
