@@ -128,16 +128,11 @@ def advance(
 
 
 def _steps(job: Job, changes: Sequence[Change]) -> list[Job]:
-    encoded: list[Change] = []
-    for change in changes:
-        if change.metadata is not None:
-            # Encoded once, even if several rows contain it.
-            change = Change(  # noqa: PLW2901
-                change.status, change.at, change.backend, change.method, change.error_message,
-                JsonObject(change.metadata), change.is_progress,
-            )  # fmt: skip
-        encoded.append(change)
-    return job.after_each(encoded)
+    # Metadata is encoded once, even if several rows contain it.
+    return job.after_each(
+        change if change.metadata is None else replace(change, metadata=JsonObject(change.metadata))
+        for change in changes
+    )
 
 
 def _add_events(
