@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from typing import Final
 
 from sqlalchemy import BindParameter, Delete, Table, bindparam, delete, func, select
@@ -26,7 +25,7 @@ from quantcloud.storage.database.tables import (
     sweep_blocks,
 )
 from quantcloud.storage.unit_of_work.group_commit import Writer
-from quantcloud.storage.unit_of_work.transaction import Transaction
+from quantcloud.storage.unit_of_work.transaction import FIGURES, Transaction
 
 BATCH: Final = 100
 """The most accounts that one read returns, and the most jobs that one transaction deletes."""
@@ -39,8 +38,9 @@ _ACCOUNTS = (
     .order_by(accounts.c.id)
     .limit(BATCH)
 )
-_FIGURES = tuple(field.name for field in fields(MonthlyUsage))
-_USAGE = select(monthly_usage).where(monthly_usage.c.account_id == bindparam("account_id"))
+_USAGE = select(monthly_usage.c.month, *(monthly_usage.c[name] for name in FIGURES)).where(
+    monthly_usage.c.account_id == bindparam("account_id")
+)
 _OWNER: BindParameter[str] = bindparam("account_id")
 _JOBS = select(jobs.c.id).where(jobs.c.account_id == _OWNER).order_by(jobs.c.id).limit(BATCH)
 _ACTIVE_JOBS = _JOBS.where(jobs.c.completed_at.is_(None))
@@ -99,9 +99,7 @@ class AccountData:
 
         def read(connection: Connection) -> Mapping[str, MonthlyUsage]:
             rows = connection.execute(_USAGE, {"account_id": account_id})
-            return {
-                row.month: MonthlyUsage(*(getattr(row, name) for name in _FIGURES)) for row in rows
-            }
+            return {month: MonthlyUsage(*figures) for month, *figures in rows}
 
         return await self._database.read(read)
 
