@@ -1,4 +1,8 @@
-"""Tables, migrations and the store."""
+"""What must not be lost: the store, its repositories, and the database below them.
+
+`store` opens it all. Repositories read a `database`, SQLite or PostgreSQL, and change it by units
+of work, which `unit_of_work` commits in groups. `jobs` has the largest repository.
+"""
 
 from quantcloud.storage.circuits import CircuitPatch
 from quantcloud.storage.data_dir import DataDirLockedError, lock_data_dir
