@@ -72,7 +72,7 @@ def show(settings: Settings, user: str) -> str:
 
     async def read(store: Store) -> tuple[Account, MonthlyUsage]:
         account = await _known(store, user)
-        return account, await store.usage.month(user, datetime.now(UTC).date())
+        return account, await store.accounts.usage(user, datetime.now(UTC).date())
 
     account, used = with_store(settings, read)
     limits = settings.limits(account.tier)
@@ -147,7 +147,7 @@ def revoke_key(settings: Settings, key: str) -> str:
 
     async def revoke(store: Store) -> str:
         try:
-            revoked = await store.account_data.revoke_key(key, digest(key), datetime.now(UTC))
+            revoked = await store.api_keys.revoke_any(key, digest(key), datetime.now(UTC))
         except NotFound:
             raise Failure("no valid API key has this id or text") from None
         audit.by_operator("key_revoked", account_id=revoked.account_id, key_id=revoked.id)

@@ -20,7 +20,6 @@ from quantcloud.domain.job import (
     Change,
     JobEvent,
     JobStatus,
-    Lease,
     StaleLeaseError,
 )
 from quantcloud.domain.quota import next_month, simulator_seconds_left
@@ -193,17 +192,15 @@ class Runner:
 
     async def _fail_unrun(self, record: JobRecord, message: str) -> None:
         """Fail a claimed job that never reached the engine."""
-        job, lease = record.job, record.held
         change = Change(JobStatus.FAILED, self._clock(), error_message=message)
         try:
-            await self._end(record, lease, [change])
+            await self._end(record, [change])
         except (StaleLeaseError, NotFound):
-            log.info("late write refused", job_id=job.id, attempt=lease.attempt)
+            log.info("late write refused", job_id=record.job.id, attempt=record.held.attempt)
 
     async def _end(
         self,
         record: JobRecord,
-        lease: Lease,
         changes: Sequence[Change],
         *,
         result: PackedResult | None = None,
@@ -223,7 +220,7 @@ class Runner:
 
         def submit() -> Awaitable[JobEvent]:
             ended = self._store.jobs.end(
-                job.id, lease, changes, result=result, usage=usage, known=record
+                job.id, record.held, changes, result=result, usage=usage, known=record
             )
             self._ending()
             return ended
@@ -260,7 +257,6 @@ class Runner:
         )
         await self._end(
             start_record.record,
-            claim.lease,
             [*begun, end],
             # Before the end is submitted, so that a claim can share its transaction.
             result=await self._store.jobs.pack(result),
@@ -309,7 +305,7 @@ class Runner:
             metadata=metadata,
         )
         changes = [*begun, end]
-        await self._end(start_record.record, lease, changes, seconds=seconds, charged=timed_out)
+        await self._end(start_record.record, changes, seconds=seconds, charged=timed_out)
 
 
 def _ran(claim: Claim, threads: int) -> Method:

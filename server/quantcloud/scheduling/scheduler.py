@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import Callable, Collection, Coroutine, Sequence
+from contextlib import ExitStack
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -78,7 +79,7 @@ class Scheduler:
         self._runs: dict[str, tuple[Claim, asyncio.Task[None]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._check_seconds = check_seconds
-        self._unsubscribe: Callable[[], None] = _nothing
+        self._subscription = ExitStack()
         self._stopping = False
 
     @property
@@ -102,7 +103,7 @@ class Scheduler:
         recovered = () if self._store.shared else await self._store.jobs.recover(self._clock())
         for event in recovered:
             log.info("job recovered", job_id=event.job.id, status=str(event.job.status))
-        self._unsubscribe = self._store.subscribe(self._on_commit, self._wants)
+        self._subscription.callback(self._store.subscribe(self._on_commit, self._wants))
         self._engine.subscribe(self._room_grew)
         self._claims.notice(Event.QUEUED)
         self._spawn(self._check())
@@ -133,8 +134,7 @@ class Scheduler:
         tasks = [task for _, task in self._runs.values()]
         if tasks and grace > 0:
             await asyncio.wait(tasks, timeout=grace)
-        self._unsubscribe()
-        self._unsubscribe = _nothing
+        self._subscription.close()
         await _cancel_all([*self._tasks, *tasks])
         try:
             async with asyncio.timeout(_GIVE_BACK_SECONDS):
@@ -236,10 +236,6 @@ class Scheduler:
         self._room_grew()
         if error is not None:
             self._spawn(retrying(lambda: self._runner.requeue(claim, lost=not self._stopping)))
-
-
-def _nothing() -> None:
-    pass
 
 
 def _is_obsolete(claim: Claim, job: Job) -> bool:

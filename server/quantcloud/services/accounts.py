@@ -76,5 +76,5 @@ class AccountUseCases:
     async def usage(self, principal: Principal) -> Usage:
         """Return what the account used in the current calendar month in UTC."""
         tier = principal.account.tier
-        month = await self._store.usage.month(principal.account_id, self._clock().date())
+        month = await self._store.accounts.usage(principal.account_id, self._clock().date())
         return Usage(tier, self._limits(tier), month)

@@ -141,7 +141,7 @@ class Admission:
         )
         used = None
         if self._fleet.has_metered or not check_month_later:
-            used = await self._store.usage.month(principal.account_id, routing.date())
+            used = await self._store.accounts.usage(principal.account_id, routing.date())
         figures = await self._queues.get()
 
         def decide(job: Job, sweep: Sweep | None) -> Decision:

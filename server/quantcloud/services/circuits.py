@@ -143,7 +143,7 @@ class CircuitUseCases:
         check_month(
             account_id,
             limits.monthly,
-            await self._store.usage.month(account_id, now.date()),
+            await self._store.accounts.usage(account_id, now.date()),
             now,
             qpu_tasks=sum(each.job.reserved_qpu_tasks for each in admitted),
             cost_usd=sum(each.job.reserved_cost_usd for each in admitted),
@@ -155,7 +155,7 @@ class CircuitUseCases:
         """Return the submissions of `key`. Limits are checked later: those may have reached one."""
         if key is None:
             return None
-        return await self._store.idempotency.find(principal.account_id, key, self._clock())
+        return await self._store.jobs.of_key(principal.account_id, key, self._clock())
 
     async def _store_jobs(
         self, principal: Principal, new: Sequence[Admitted], key: IdempotencyKey | None

@@ -2,14 +2,11 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
-from datetime import datetime
 from typing import Final
 
-from sqlalchemy import BindParameter, Delete, Table, bindparam, delete, func, select, update
+from sqlalchemy import BindParameter, Delete, Table, bindparam, delete, func, select
 
 from quantcloud.domain.account import Account, MonthlyUsage
-from quantcloud.domain.errors import NotFound
 from quantcloud.domain.value_object import value_object
 from quantcloud.storage.accounts import COLUMNS, account_of
 from quantcloud.storage.database.interface import Connection, Database
@@ -28,7 +25,7 @@ from quantcloud.storage.database.tables import (
     sweep_blocks,
 )
 from quantcloud.storage.unit_of_work.group_commit import Writer
-from quantcloud.storage.unit_of_work.transaction import Transaction
+from quantcloud.storage.unit_of_work.transaction import FIGURES, Transaction
 
 BATCH: Final = 100
 """The most accounts that one read returns, and the most jobs that one transaction deletes."""
@@ -41,8 +38,9 @@ _ACCOUNTS = (
     .order_by(accounts.c.id)
     .limit(BATCH)
 )
-_FIGURES = tuple(field.name for field in fields(MonthlyUsage))
-_USAGE = select(monthly_usage).where(monthly_usage.c.account_id == bindparam("account_id"))
+_USAGE = select(monthly_usage.c.month, *(monthly_usage.c[name] for name in FIGURES)).where(
+    monthly_usage.c.account_id == bindparam("account_id")
+)
 _OWNER: BindParameter[str] = bindparam("account_id")
 _JOBS = select(jobs.c.id).where(jobs.c.account_id == _OWNER).order_by(jobs.c.id).limit(BATCH)
 _ACTIVE_JOBS = _JOBS.where(jobs.c.completed_at.is_(None))
@@ -70,15 +68,6 @@ _DELETE_ACCOUNT: Mapping[str, Delete] = {
     "marks of retention": _delete(removed_events),
     "accounts": delete(accounts).where(accounts.c.id == _OWNER),
 }
-_REVOKE = (
-    update(api_keys)
-    .where(
-        api_keys.c.revoked_at.is_(None),
-        (api_keys.c.id == bindparam("key_id")) | (api_keys.c.digest == bindparam("key_digest")),
-    )
-    .values(revoked_at=bindparam("at"))
-    .returning(api_keys.c.id, api_keys.c.account_id, api_keys.c.name)
-)
 
 
 @value_object
@@ -87,15 +76,6 @@ class ListedAccount:
 
     account: Account
     submitted: int
-
-
-@value_object
-class RevokedKey:
-    """A key that was revoked."""
-
-    id: str
-    account_id: str
-    name: str
 
 
 class AccountData:
@@ -119,9 +99,7 @@ class AccountData:
 
         def read(connection: Connection) -> Mapping[str, MonthlyUsage]:
             rows = connection.execute(_USAGE, {"account_id": account_id})
-            return {
-                row.month: MonthlyUsage(*(getattr(row, name) for name in _FIGURES)) for row in rows
-            }
+            return {month: MonthlyUsage(*figures) for month, *figures in rows}
 
         return await self._database.read(read)
 
@@ -152,18 +130,6 @@ class AccountData:
             return deleted
 
         return await self._writer.run_alone(unit)
-
-    async def revoke_key(self, key_id: str, digest: bytes, at: datetime) -> RevokedKey:
-        """Revoke the key with this id or digest. Raises `NotFound`, also if it is revoked."""
-
-        def unit(tx: Transaction) -> RevokedKey:
-            values = {"key_id": key_id, "key_digest": digest, "at": at}
-            row = tx.write(_REVOKE, values).one_or_none()
-            if row is None:
-                raise NotFound("API key", key_id)
-            return RevokedKey(row.id, row.account_id, row.name)
-
-        return await self._writer.run(unit)
 
 
 def _run(tx: Transaction, statements: Mapping[str, Delete], account_id: str) -> Mapping[str, int]:

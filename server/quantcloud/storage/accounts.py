@@ -1,19 +1,19 @@
-"""Accounts."""
+"""Accounts and their usage."""
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import bindparam, insert, select, update
 
 from quantcloud.aio.offload import Work
-from quantcloud.domain.account import Account, Tier
+from quantcloud.domain.account import Account, MonthlyUsage, Tier
 from quantcloud.domain.errors import NotFound
-from quantcloud.storage.database.interface import AnyRow, Database
+from quantcloud.storage.database.interface import AnyRow, Connection, Database
 from quantcloud.storage.database.tables import accounts
 from quantcloud.storage.unit_of_work.group_commit import Writer
-from quantcloud.storage.unit_of_work.transaction import Transaction
+from quantcloud.storage.unit_of_work.transaction import MONTH, Transaction, month_of
 
 COLUMNS = [accounts.c[name] for name in ("id", "tier", "created_at", "email", "name")]
 
@@ -46,6 +46,16 @@ class Accounts:
             lambda c: first(c.execute(_GET, {"account_id": account_id}).one_or_none()),
             cost=Work.LOOK_UP.cost(1),
         )
+
+    async def usage(self, account_id: str, month: date) -> MonthlyUsage:
+        """Return the account's usage in the calendar month in UTC of `month`, any day of it."""
+        values = {"account_id": account_id, "month": month_of(month)}
+
+        def read(connection: Connection) -> MonthlyUsage:
+            row = connection.execute(MONTH, values).one_or_none()
+            return MonthlyUsage() if row is None else MonthlyUsage(*row)
+
+        return await self._database.read(read, cost=Work.LOOK_UP.cost(1))
 
     async def ensure(
         self,

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, bindparam, func, insert, select, update
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from quantcloud.aio.offload import Work
 from quantcloud.domain.account import Account, ApiKey
@@ -43,10 +44,12 @@ _LOCK_ACCOUNT = (
     select(accounts.c.id).where(accounts.c.id == bindparam("account_id")).with_for_update()
 )
 _INSERT = insert(api_keys)
-_REVOKE = (
-    update(api_keys)
-    .where(*_OF_ACCOUNT, api_keys.c.id == bindparam("key_id"))
-    .values(revoked_at=bindparam("at"))
+_REVOKE = update(api_keys).where(_VALID).values(revoked_at=bindparam("at")).returning(*_KEY_COLUMNS)
+_REVOKE_OWN = _REVOKE.where(
+    api_keys.c.account_id == bindparam("of_account"), api_keys.c.id == bindparam("key_id")
+)
+_REVOKE_ANY = _REVOKE.where(
+    (api_keys.c.id == bindparam("key_id")) | (api_keys.c.digest == bindparam("key_digest"))
 )
 _TOUCH = (
     update(api_keys)
@@ -81,14 +84,25 @@ class ApiKeys:
 
     async def revoke(self, account_id: str, key_id: str, at: datetime) -> None:
         """Revoke a key. Raises `NotFound`, also if it is revoked or belongs to another account."""
-        identifier("API key", key_id)
+        await self._revoke(_REVOKE_OWN, identifier("API key", key_id), at, of_account=account_id)
 
-        def unit(tx: Transaction) -> None:
-            values = {"of_account": account_id, "key_id": key_id, "at": at}
-            if tx.write(_REVOKE, values).rowcount == 0:
+    async def revoke_any(self, key_id: str, digest: bytes, at: datetime) -> ApiKey:
+        """Revoke the key of any account that has this id or digest, and return it.
+
+        Raises `NotFound`, also if it is revoked.
+        """
+        return await self._revoke(_REVOKE_ANY, key_id, at, key_digest=digest)
+
+    async def _revoke(
+        self, statement: ReturningUpdate[Any], key_id: str, at: datetime, **which: object
+    ) -> ApiKey:
+        def unit(tx: Transaction) -> ApiKey:
+            row = tx.write(statement, {"key_id": key_id, "at": at, **which}).one_or_none()
+            if row is None:
                 raise NotFound("API key", key_id)
+            return _key_of(row)
 
-        await self._writer.run(unit)
+        return await self._writer.run(unit)
 
     async def find(self, digest: bytes) -> tuple[ApiKey, Account] | None:
         """Return the key with this digest and its account; None if it is missing or revoked."""

@@ -2,10 +2,9 @@
 
 import fcntl
 import os
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 LOCK_FILE = "server.lock"
 
@@ -23,35 +22,9 @@ class DataDirLockedError(Exception):
         self.pid = pid
 
 
-class DataDirLock:
-    """A lock, held until `release`, the end of the `with` block, or the end of the process."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor: int | None = descriptor
-
-    def release(self) -> None:
-        if self._descriptor is not None:
-            # Keep the file: if it were removed, two servers could lock two files of the same name.
-            # The text is only for people, so a disk that has become read-only is no reason to fail.
-            with suppress(OSError):
-                os.ftruncate(self._descriptor, 0)
-            os.close(self._descriptor)
-            self._descriptor = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.release()
-
-
-def lock_data_dir(path: Path) -> DataDirLock:
-    """Lock the folder `path`; create it, private to its owner, if it is missing.
+@contextmanager
+def lock_data_dir(path: Path) -> Generator[None]:
+    """Lock the folder `path` until the block ends; create it, private, if it is missing.
 
     Raises `DataDirLockedError` if another server uses it, and `OSError` if it cannot be created or
     written to.
@@ -79,4 +52,11 @@ def lock_data_dir(path: Path) -> DataDirLock:
         os.close(descriptor)
         # The original error does not name the file.
         raise OSError(error.errno, error.strerror, str(path / LOCK_FILE)) from error
-    return DataDirLock(descriptor)
+    try:
+        yield
+    finally:
+        # Keep the file: if it were removed, two servers could lock two files of the same name.
+        # The text is only for people, so a disk that has become read-only is no reason to fail.
+        with suppress(OSError):
+            os.ftruncate(descriptor, 0)
+        os.close(descriptor)

@@ -4,9 +4,9 @@ import json
 import os
 import platform
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import structlog
 
@@ -23,6 +23,8 @@ CALIBRATION_FILE = "calibration.json"
 LEARNT_FILE = "learnt.json"
 _CPU_INFO = Path("/proc/cpuinfo")
 _MAX_CHARACTERS = 1 << 20
+
+T = TypeVar("T")
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -53,27 +55,13 @@ class ModelFiles:
     def load(self) -> CostModel:
         """Return the stored model; a file that cannot be used is logged and ignored."""
         model = CostModel(self.reload())
-        document = _read(self._learnt)
-        if document is not None:
-            try:
-                read_learnt(document, model)
-            except UnusableError as error:
-                path = str(self._learnt)
-                log.warning("the learnt model is ignored", path=path, error=str(error))
+        _read(self._learnt, lambda document: read_learnt(document, model))
         return model
 
     def reload(self) -> Calibration | None:
         """Return the calibration in its file; None if there is none for this machine."""
         self._stamp = self._stamp_now()
-        document = _read(self._calibration)
-        if document is None:
-            return None
-        try:
-            return read_calibration(document, machine())
-        except UnusableError as error:
-            path = str(self._calibration)
-            log.warning("the calibration is ignored", path=path, error=str(error))
-            return None
+        return _read(self._calibration, lambda document: read_calibration(document, machine()))
 
     @property
     def has_changed(self) -> bool:
@@ -97,19 +85,20 @@ class ModelFiles:
         return found.st_mtime_ns, found.st_ino
 
 
-def _read(path: Path) -> Mapping[str, Any] | None:
+def _read(path: Path, read: Callable[[Mapping[str, Any]], T]) -> T | None:
+    """Return what `read` makes of a file; None if it is missing or cannot be used."""
     try:
         with path.open(encoding="utf-8") as file:
             document = json.loads(file.read(_MAX_CHARACTERS))
+        if isinstance(document, dict):
+            return read(cast("dict[str, Any]", document))
+        error: Exception = UnusableError("it is not a JSON object")
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
-        log.warning("a file of the cost model cannot be read", path=str(path), error=str(error))
-        return None
-    if not isinstance(document, dict):
-        log.warning("a file of the cost model is not a JSON object", path=str(path))
-        return None
-    return document  # pyright: ignore[reportUnknownVariableType]  # its reader checks it
+    except (OSError, ValueError) as caught:
+        error = caught
+    log.warning("a file of the cost model is ignored", path=str(path), error=str(error))
+    return None
 
 
 def _write(path: Path, document: Mapping[str, object]) -> None:

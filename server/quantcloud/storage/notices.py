@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Sequence
-from enum import Enum, auto
 from typing import Any
 
 import asyncpg
@@ -20,7 +19,7 @@ from quantcloud.domain.news import News
 from quantcloud.storage.database import codec
 from quantcloud.storage.database.postgres import CHANNEL, READ_SECONDS, PostgresDatabase
 from quantcloud.storage.database.tables import job_events
-from quantcloud.storage.jobs.event_rows import EVENTS, events_of
+from quantcloud.storage.jobs.rows.event_rows import EVENTS, events_of
 from quantcloud.storage.unit_of_work.group_commit import Writer
 
 # The most rows that are published at once. A row has up to about seven events, and these must fit
@@ -44,14 +43,6 @@ _PAUSE_SECONDS = 0.02
 _LOST = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 _log = logging.getLogger(__name__)
-
-
-class _Step(Enum):
-    """What to do after the log was read: read on at once, after a pause, or on a notification."""
-
-    READ = auto()
-    PAUSE = auto()
-    WAIT = auto()
 
 
 class Notices:
@@ -120,33 +111,33 @@ class Notices:
     async def _follow(self) -> None:
         while True:
             self._wake.clear()
+            more = False
             try:
-                step = await self._read_on()
+                more = await self._read_on()
             except Exception as error:  # noqa: BLE001  # must go on after every failure
-                step = _Step.WAIT
                 self._lose(error)
             else:
                 self._lost = False
-            if step is _Step.PAUSE:
-                await asyncio.sleep(_PAUSE_SECONDS)
-            elif step is _Step.WAIT:
+            if not more:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(self._poll_seconds):
                         await self._wake.wait()
 
-    async def _read_on(self) -> "_Step":
-        """Publish new events that are wanted; return what to do next."""
+    async def _read_on(self) -> bool:
+        """Publish new events that are wanted; return whether to read on at once."""
         async with self._reading:
             last, wanted = await self._news(_END, _NEWS_PAGE)
             if last is None:
-                return _Step.WAIT
+                return False
             for some in codec.in_parts(wanted, _PAGE):
                 # The cursor moves only after the rows were read without an error.
                 events = await self._events(some)
                 self._cursor = some[-1]
                 self._writer.publish(events)
             self._cursor = last
-        return _Step.READ if wanted else _Step.PAUSE
+        if not wanted:
+            await asyncio.sleep(_PAUSE_SECONDS)
+        return True
 
     async def _news(self, before: int, limit: int | None) -> tuple[int | None, Sequence[int]]:
         """Return the last cursor among the next rows of the log, and the cursors of wanted rows."""

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from itertools import accumulate
 
-from sqlalchemy import Executable, bindparam, delete, func, insert, select, tuple_, update
+from sqlalchemy import Executable, bindparam, case, delete, func, select, tuple_, update
 
 from quantcloud.storage.database.interface import AnyRow
-from quantcloud.storage.database.queries import Values, place
+from quantcloud.storage.database.queries import Values, place, upsert
 from quantcloud.storage.database.tables import (
     idempotency_keys,
     job_circuits,
@@ -28,7 +28,7 @@ from quantcloud.storage.database.tables import (
     retention_progress,
     sweep_blocks,
 )
-from quantcloud.storage.jobs import idempotency
+from quantcloud.storage.jobs.writing import idempotency
 from quantcloud.storage.unit_of_work.group_commit import Writer
 from quantcloud.storage.unit_of_work.transaction import Transaction
 
@@ -91,23 +91,17 @@ _REMOVE_JOBS = (
     delete(idempotency_keys).where(_IDS.contain(idempotency_keys.c.job_id)),
     delete(jobs).where(_IDS.contain(jobs.c.id)),
 )
-_HORIZONS = select(removed_events.c.account_id, removed_events.c.cursor).where(
-    _IDS.contain(removed_events.c.account_id)
+_SET_PROGRESS = upsert(
+    retention_progress, lambda new: {"completed_at": new.completed_at, "job_id": new.job_id}
 )
-_SET_HORIZON = (
-    update(removed_events)
-    .where(removed_events.c.account_id == bindparam("of_account"))
-    .values(cursor=bindparam("to_cursor"))
-)
-_INSERT_HORIZON = insert(removed_events)
-_SET_PROGRESS = update(retention_progress).values(
-    completed_at=bindparam("completed_at"), job_id=bindparam("job_id")
-)
-_INSERT_PROGRESS = insert(retention_progress)
-_COUNT_REMOVED = (
-    update(removed_events)
-    .where(removed_events.c.account_id == bindparam("of_account"))
-    .values(jobs=removed_events.c.jobs + bindparam("number"))
+_NOTE_REMOVED = upsert(
+    removed_events,
+    lambda new: {
+        "cursor": case(
+            (removed_events.c.cursor < new.cursor, new.cursor), else_=removed_events.c.cursor
+        ),
+        "jobs": removed_events.c.jobs + new.jobs,
+    },
 )
 
 
@@ -157,10 +151,11 @@ def _remove(tx: Transaction, before: datetime) -> int:
         if event.completed_at is None or event.earlier is not None
     ]
     _run(tx, _REMOVE_HISTORY, ids)
-    _raise_horizons(tx, gone)
-    reached = {"completed_at": found[-1].completed_at, "job_id": found[-1].id}
-    if tx.write(_SET_PROGRESS, reached).rowcount == 0:
-        tx.write(_INSERT_PROGRESS, {"id": _PROGRESS_ID, **reached})
+    _note_removed(tx, gone, Counter())
+    last = found[-1]
+    tx.write(
+        _SET_PROGRESS, {"id": _PROGRESS_ID, "completed_at": last.completed_at, "job_id": last.id}
+    )
     return len(found)
 
 
@@ -171,12 +166,7 @@ def _remove_jobs(tx: Transaction, before: datetime) -> int:
     ids = _IDS.of([job.id for job in found])
     gone = [(event.account_id, event.cursor) for event in tx.read(_EVENTS, ids)]
     _run(tx, _REMOVE_JOBS, ids)
-    _raise_horizons(tx, gone)
-    counts = Counter(job.account_id for job in found)
-    tx.write(
-        _COUNT_REMOVED,
-        [{"of_account": account_id, "number": number} for account_id, number in counts.items()],
-    )
+    _note_removed(tx, gone, Counter(job.account_id for job in found))
     return len(found)
 
 
@@ -191,25 +181,18 @@ def _run(tx: Transaction, statements: Sequence[Executable], ids: dict[str, str])
         tx.write(statement, ids)
 
 
-def _raise_horizons(tx: Transaction, gone: Sequence[tuple[str, int]]) -> None:
-    """Note that events of accounts were removed up to these cursors."""
-    horizons: dict[str, int] = {}
-    for account_id, cursor in gone:
-        horizons[account_id] = max(horizons.get(account_id, 0), cursor)
-    if not horizons:
-        return
-    present = {row.account_id: row.cursor for row in tx.read(_HORIZONS, _IDS.of([*horizons]))}
-    raised = [
-        {"of_account": account_id, "to_cursor": cursor}
-        for account_id, cursor in horizons.items()
-        if present.get(account_id, cursor) < cursor
-    ]
-    new = [
-        {"account_id": account_id, "cursor": cursor}
-        for account_id, cursor in horizons.items()
-        if account_id not in present
-    ]
-    if raised:
-        tx.write(_SET_HORIZON, raised)
-    if new:
-        tx.write(_INSERT_HORIZON, new)
+def _note_removed(
+    tx: Transaction, events: Sequence[tuple[str, int]], removed_jobs: Counter[str]
+) -> None:
+    """Note up to which cursor events of accounts were removed, and how many of their jobs."""
+    cursors: dict[str, int] = {}
+    for account_id, cursor in events:
+        cursors[account_id] = max(cursors.get(account_id, 0), cursor)
+    if cursors:
+        tx.write(
+            _NOTE_REMOVED,
+            [
+                {"account_id": account_id, "cursor": cursor, "jobs": removed_jobs[account_id]}
+                for account_id, cursor in cursors.items()
+            ],
+        )

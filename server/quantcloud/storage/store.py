@@ -20,13 +20,11 @@ from quantcloud.storage.database.epoch import epoch_of
 from quantcloud.storage.database.errors import StoreError
 from quantcloud.storage.database.interface import Applies, Database
 from quantcloud.storage.database.sqlite import SqliteDatabase
-from quantcloud.storage.jobs.events import Events
-from quantcloud.storage.jobs.idempotency import Idempotency
-from quantcloud.storage.jobs.leases import Leases
+from quantcloud.storage.jobs.reading.events import Events
 from quantcloud.storage.jobs.repository import Jobs
+from quantcloud.storage.jobs.writing.leases import Leases
 from quantcloud.storage.retention import Retention
 from quantcloud.storage.unit_of_work.group_commit import Listener, Writer, everything
-from quantcloud.storage.usage import Usage
 
 if TYPE_CHECKING:
     from quantcloud.storage.notices import Notices
@@ -56,14 +54,12 @@ class Store:
         self._writer = Writer(database, apply)
         self.jobs = Jobs(database, self._writer)
         self.leases = Leases(self._writer)
-        self.idempotency = Idempotency(database)
         self.events = Events(database, self.cursors)
         self.retention = Retention(self._writer)
         self.accounts = Accounts(database, self._writer)
         self.account_data = AccountData(database, self._writer)
         self.api_keys = ApiKeys(database, self._writer)
         self.circuits = Circuits(database, self._writer)
-        self.usage = Usage(database)
 
     @classmethod
     async def open(

@@ -7,6 +7,7 @@ So its memory is bounded, and a slow reader blocks no other.
 
 from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import groupby
 
 from quantcloud.aio.timers import Timers
 from quantcloud.domain.errors import Unavailable
@@ -138,16 +139,10 @@ async def _only(event: JobEvent) -> AsyncGenerator[JobUpdate]:
 
 def _by_job(events: Iterable[JobEvent]) -> Iterator[list[JobEvent]]:
     """Group consecutive events of the same job, and remove large results."""
-    group: list[JobEvent] = []
-    job_id = ""
-    for published in events:
-        event = published
-        if event.result is not None and event.result.size > _LARGEST_RESULT:
-            event = replace(event, result=None)
-        if group and event.job.id != job_id:
-            yield group
-            group = []
-        job_id = event.job.id
-        group.append(event)
-    if group:
-        yield group
+    for _, group in groupby(events, key=lambda event: event.job.id):
+        yield [
+            event
+            if event.result is None or event.result.size <= _LARGEST_RESULT
+            else replace(event, result=None)
+            for event in group
+        ]

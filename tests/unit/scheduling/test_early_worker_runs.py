@@ -139,7 +139,7 @@ async def test_a_run_beyond_the_quota_is_neither_stored_nor_charged(served: Serv
         await served.scheduler.submit([new], max_waiting=0)
     await until_free(served, running)
     assert running.cancelled()
-    used = await served.store.usage.month("alice", T0.date())
+    used = await served.store.accounts.usage("alice", T0.date())
     assert (used.total_jobs, used.simulator_seconds) == (0, 0.0)
 
 

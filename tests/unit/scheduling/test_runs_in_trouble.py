@@ -67,7 +67,7 @@ async def test_an_outage_is_not_charged_to_a_run_that_failed_during_it(
     await queue(store)
     job = await asyncio.wait_for(served.ended.get(), DEADLINE)
     assert job.status is JobStatus.FAILED
-    assert (await store.usage.month("alice", T0)).simulator_seconds == 2.0
+    assert (await store.accounts.usage("alice", T0)).simulator_seconds == 2.0
 
 
 class Clock:
@@ -156,4 +156,4 @@ async def test_a_missing_job_is_not_failed_for_used_up_time(
     monkeypatch.setattr(store.jobs, "end", undone)
     await queue(store)
     await asyncio.wait_for(ran.wait(), DEADLINE)
-    assert (await store.usage.month("alice", T0)) == MonthlyUsage(total_jobs=1)
+    assert (await store.accounts.usage("alice", T0)) == MonthlyUsage(total_jobs=1)

@@ -136,7 +136,7 @@ async def test_a_small_sweep_is_one_run(machine: Machine):
         JobStatus.COMPLETED, {"points": 1000, "points_done": 1000},
     )  # fmt: skip
     assert await machine.data(job) == points(0, 1000).data
-    usage = await machine.store.usage.month("alice", T0.date())
+    usage = await machine.store.accounts.usage("alice", T0.date())
     assert usage.simulator_seconds == pytest.approx(MILLISECONDS / 1000)
 
 
@@ -156,7 +156,7 @@ async def test_idle_workers_help_and_points_are_written_in_order(machine: Machin
     result = await machine.store.jobs.result("alice", job.id)
     assert result is not None
     assert result.execution_time_ms == pytest.approx(7 * MILLISECONDS)
-    usage = await machine.store.usage.month("alice", T0.date())
+    usage = await machine.store.accounts.usage("alice", T0.date())
     assert usage.simulator_seconds == pytest.approx(7 * MILLISECONDS / 1000)
 
 

@@ -177,16 +177,16 @@ async def test_circuits_of_other_accounts_and_deleted_circuits_are_not_found(sto
 
 
 async def test_usage_is_counted_by_calendar_months_in_utc(store):
-    assert await store.usage.month("alice", T0) == MonthlyUsage()
+    assert await store.accounts.usage("alice", T0) == MonthlyUsage()
     await submit(store, seconds=0)
     await submit(store, seconds=2)
     # It is April in UTC, but still March in New York.
     new_york = datetime(2025, 3, 31, 20, 0, tzinfo=timezone(timedelta(hours=-4)))
     await submit(store, submitted_at=new_york)
-    assert (await store.usage.month("alice", date(2025, 3, 1))).total_jobs == 1
-    assert (await store.usage.month("alice", date(2025, 4, 30))).total_jobs == 2
-    assert (await store.usage.month("alice", new_york)).total_jobs == 2
-    assert await store.usage.month("bob", T0) == MonthlyUsage()
+    assert (await store.accounts.usage("alice", date(2025, 3, 1))).total_jobs == 1
+    assert (await store.accounts.usage("alice", date(2025, 4, 30))).total_jobs == 2
+    assert (await store.accounts.usage("alice", new_york)).total_jobs == 2
+    assert await store.accounts.usage("bob", T0) == MonthlyUsage()
 
 
 async def test_usage_adds_up_over_runs(store):
@@ -194,7 +194,7 @@ async def test_usage_adds_up_over_runs(store):
         await queue(store)
         claim = await start(store)
         await finish(store, claim, simulator_seconds=0.5, qpu_tasks=1, cost_usd=0.25)
-    assert await store.usage.month("alice", datetime(2025, 3, 1, tzinfo=UTC)) == MonthlyUsage(
+    assert await store.accounts.usage("alice", datetime(2025, 3, 1, tzinfo=UTC)) == MonthlyUsage(
         simulator_seconds=1.5, qpu_tasks=3, total_jobs=3, total_cost_usd=0.75
     )
 

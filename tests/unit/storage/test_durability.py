@@ -57,7 +57,7 @@ async def test_acknowledged_jobs_survive_a_kill(path, acknowledged):
         assert (await stored_circuit(store, job_id))[0] == QASM
     total = (await store.jobs.list("alice", limit=1, offset=0)).total
     assert total in {len(ids), len(ids) + 1}
-    assert (await store.usage.month("alice", event.occurred_at)).total_jobs == total
+    assert (await store.accounts.usage("alice", event.occurred_at)).total_jobs == total
     await store.close()
 
 

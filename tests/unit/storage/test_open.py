@@ -255,39 +255,42 @@ async def test_a_closed_store_refuses_calls(location):
         await store.jobs.recover(T0)
 
 
+def lock(folder) -> None:
+    with lock_data_dir(folder):
+        pass
+
+
 def test_a_second_lock_names_the_first_process(tmp_path):
     folder = tmp_path / "data"
     script = (
         "import sys; from pathlib import Path; from quantcloud.storage import lock_data_dir\n"
-        "lock = lock_data_dir(Path(sys.argv[1])); print('locked', flush=True); sys.stdin.read()"
+        "with lock_data_dir(Path(sys.argv[1])): print('locked', flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(
         [sys.executable, "-c", script, folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as holder:
         assert holder.stdout.readline() == b"locked\n"
         with pytest.raises(DataDirLockedError, match=f"in use by process {holder.pid}") as caught:
-            lock_data_dir(folder)
+            lock(folder)
         holder.kill()
         holder.wait()
     assert caught.value.pid == holder.pid
-    with lock_data_dir(folder) as lock:
-        with pytest.raises(DataDirLockedError, match=f"process {os.getpid()}"):
-            lock_data_dir(folder)
-        lock.release()
-        lock_data_dir(folder).release()
+    with (
+        lock_data_dir(folder),
+        pytest.raises(DataDirLockedError, match=f"process {os.getpid()}"),
+    ):
+        lock(folder)
+    lock(folder)
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
 def test_a_disk_that_became_read_only_does_not_keep_the_lock(tmp_path, monkeypatch):
-    lock = lock_data_dir(tmp_path)
-
     def refuse(*_):
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
-    with monkeypatch.context() as read_only:
+    with monkeypatch.context() as read_only, lock_data_dir(tmp_path):
         read_only.setattr(os, "ftruncate", refuse)
-        lock.release()
-    lock_data_dir(tmp_path).release()
+    lock(tmp_path)
 
 
 def test_a_data_folder_that_cannot_be_used_is_named_with_what_to_do(tmp_path):
@@ -295,5 +298,5 @@ def test_a_data_folder_that_cannot_be_used_is_named_with_what_to_do(tmp_path):
     file.touch()
     for folder, reason in ((file, "it is a file"), (file / "data", "Not a directory")):
         with pytest.raises(OSError, match="; name another with --data-dir") as refused:
-            lock_data_dir(folder)
+            lock(folder)
         assert str(refused.value).startswith(f"cannot use the data folder {folder}: {reason};")

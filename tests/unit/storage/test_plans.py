@@ -183,14 +183,14 @@ CALLS = {
     "circuit get": lambda s, _: s.circuits.get(ALICE, SOME_ID),
     "circuit update": lambda s, _: s.circuits.update(ALICE, SOME_ID, CircuitPatch(code=""), T0),
     "circuit delete": lambda s, _: s.circuits.delete(ALICE, SOME_ID),
-    "usage": lambda s, _: s.usage.month(ALICE, T0),
+    "usage": lambda s, _: s.accounts.usage(ALICE, T0),
     "heartbeat": lambda s, _: s.leases.heartbeat("server-1", T0),
     "sweep": lambda s, _: s.leases.take_back("server-1", T0),
     "release": lambda s, _: s.leases.release("server-1"),
     "key of a submission": lambda s, job: create(
         s, new_job(ALICE), QASM, ANALYSIS, max_waiting=None, key=IdempotencyKey(job.id, b"")
     ),
-    "the same submission": lambda s, _: s.idempotency.find(ALICE, IdempotencyKey("key", b""), T0),
+    "the same submission": lambda s, _: s.jobs.of_key(ALICE, IdempotencyKey("key", b""), T0),
     "a submission that is known": lambda s, _: _submit_twice(s),
     "retention": lambda s, _: s.retention.remove(at(0)),
     "retention that removes": lambda s, _: _remove_some(s),

@@ -15,7 +15,7 @@ from quantcloud.domain.job import JobCircuit
 from quantcloud.scheduling.housekeeping import Housekeeping
 from quantcloud.storage import IdempotencyKey, NewJob, retention
 from quantcloud.storage.database.tables import idempotency_keys
-from quantcloud.storage.jobs import idempotency
+from quantcloud.storage.jobs.writing import idempotency
 from quantcloud.storage.retention import BATCH
 from unit.storage import builders
 from unit.storage.builders import (
@@ -197,8 +197,8 @@ async def test_fifty_submissions_with_one_key_create_one_job(store):
     assert {event.cursor for event in events} == {events[0].cursor}
     assert {event.job.id for event in events} == {events[0].job.id}
     assert (await store.jobs.list("alice", limit=1, offset=0)).total == 1
-    assert (await store.usage.month("alice", T0)).total_jobs == 1
-    assert await store.idempotency.find("alice", key(), T0) == [events[0]]
+    assert (await store.accounts.usage("alice", T0)).total_jobs == 1
+    assert await store.jobs.of_key("alice", key(), T0) == [events[0]]
 
 
 async def test_a_key_finds_its_submissions_among_other_events(store):
@@ -210,7 +210,7 @@ async def test_a_key_finds_its_submissions_among_other_events(store):
     await store.jobs.cancel("alice", before.id, T0)
     submitted = [events[0] for events in made]
     assert [event.job.id for event in submitted] == [each.job.id for each in together]
-    assert await store.idempotency.find("alice", key(), T0) == submitted
+    assert await store.jobs.of_key("alice", key(), T0) == submitted
     again = await store.jobs.create_all(together, max_waiting=None, key=key())
     assert again == [[event] for event in submitted]
 
@@ -221,26 +221,26 @@ async def test_a_key_is_valid_for_one_request_of_one_account_for_a_day(store):
     first = await create(store, named=key())
     for call in (
         lambda: create(store, named=key(digest=b"b")),
-        lambda: store.idempotency.find("alice", key(digest=b"b"), T0),
+        lambda: store.jobs.of_key("alice", key(digest=b"b"), T0),
     ):
         with pytest.raises(AlreadyExists) as caught:
             await call()
         assert caught.value.metadata == {"job_id": first.job.id, "idempotency_key": "key"}
     assert (await create(store, named=key(), account="bob")).job.id != first.job.id
-    assert await store.idempotency.find("alice", key("other"), T0) is None
+    assert await store.jobs.of_key("alice", key("other"), T0) is None
     day = 24 * 3600
     assert await create(store, named=key(), seconds=day - 1) == first
     later = await create(store, named=key(digest=b"c"), seconds=day)
     assert later.job.id != first.job.id
     await store.retention.forget_keys(at(2 * day))
-    assert await store.idempotency.find("alice", key(digest=b"d"), at(day)) is None
+    assert await store.jobs.of_key("alice", key(digest=b"d"), at(day)) is None
 
 
 async def test_a_refused_submission_does_not_use_its_key(store):
     await store.accounts.ensure("alice", at=T0)
     with pytest.raises(Exception, match="max_waiting_jobs"):
         await builders.create(store, new_job(), max_waiting=0, key=key())
-    assert await store.idempotency.find("alice", key(digest=b"b"), T0) is None
+    assert await store.jobs.of_key("alice", key(digest=b"b"), T0) is None
 
 
 async def test_old_jobs_are_removed_and_usage_keeps_counting_them(store):
@@ -250,7 +250,7 @@ async def test_old_jobs_are_removed_and_usage_keeps_counting_them(store):
     old = [await ended(store, seconds=0) for _ in range(2)]
     others, new = await ended(store, "bob", seconds=0), await ended(store, seconds=100)
     waiting = await queue(store, seconds=0)
-    used = await store.usage.month("alice", T0)
+    used = await store.accounts.usage("alice", T0)
     # The history of one is removed before.
     assert await store.retention.remove(at(0.5)) > 0
     assert await store.retention.remove_jobs(at(50)) == 4
@@ -263,7 +263,7 @@ async def test_old_jobs_are_removed_and_usage_keeps_counting_them(store):
     listed = await store.jobs.list("alice", limit=9, offset=0)
     assert ({job.id for job in listed.items}, listed.total) == ({new.id, waiting.id}, 2)
     assert (await store.jobs.list("bob", limit=9, offset=0)).total == 0
-    assert await store.usage.month("alice", T0) == used
+    assert await store.accounts.usage("alice", T0) == used
     assert used.total_jobs >= 4
     assert await store.retention.remove_jobs(at(200)) == 1
     assert (await store.jobs.list("alice", limit=9, offset=0)).total == 1

@@ -46,11 +46,6 @@ class Failure(Enum):
     IO_ERROR = "STORE_IO_ERROR"
     DAMAGED = "STORE_DAMAGED"
 
-    @property
-    def needs_operator(self) -> bool:
-        """Whether only an operator can end the failure."""
-        return self is not Failure.AWAY
-
 
 _BY_CODE = {
     sqlite3.SQLITE_CORRUPT: Failure.DAMAGED,

@@ -72,7 +72,8 @@ class Faults:
         if (failure, cause) in self._logged_at:
             return
         self._logged_at[failure, cause] = now
-        level = logging.ERROR if failure.needs_operator else logging.WARNING
+        # Only an operator can end the other failures.
+        level = logging.WARNING if failure is Failure.AWAY else logging.ERROR
         _log.log(level, "%s (%s, %s: %s)", message, failure.value, self._name, cause)
 
 

@@ -3,11 +3,21 @@
 The planner matches the conditions of partial indexes by their literal text.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, bindparam, literal_column, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Executable,
+    FromClause,
+    Select,
+    Table,
+    bindparam,
+    literal_column,
+    tuple_,
+)
+from sqlalchemy.dialects.postgresql import insert
 
 from quantcloud.domain.errors import NotFound
 from quantcloud.domain.identifiers import is_id
@@ -31,6 +41,18 @@ def queued(table: FromClause = jobs) -> ColumnElement[bool]:
 
 
 ACTIVE: ColumnElement[bool] = jobs.c.completed_at.is_(None)
+
+
+def upsert(table: Table, changes: Callable[[Any], Mapping[str, Any]]) -> Executable:
+    """Return the statement that inserts a row, or changes the row with the same primary key.
+
+    `changes` returns the new values by column, from the columns of the row that was not inserted.
+    """
+    # SQLite has the same clause, and SQLAlchemy compiles this construct for both.
+    statement = insert(table)
+    return statement.on_conflict_do_update(
+        index_elements=table.primary_key.columns, set_=changes(statement.excluded)
+    )
 
 
 class Values:

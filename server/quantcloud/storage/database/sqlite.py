@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Integer, column, select, table, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -34,8 +34,8 @@ from quantcloud.telemetry import commits
 T = TypeVar("T")
 
 READERS = 4
-# The time between two interrupts of a cancelled read, until it has ended.
-_INTERRUPT_SECONDS = 0.05
+# A statement checks after so many steps of SQLite, about a millisecond, whether it is cancelled.
+_STEPS_PER_CHECK = 100_000
 # After this many commits, some megabytes, the write-ahead log is copied into the file. A
 # transaction in the writer's thread counts as several commits.
 _COMMITS_PER_CHECKPOINT = 128
@@ -66,39 +66,6 @@ class _Session:
         """Wait for running work, and close the connection."""
         self._thread.shutdown()
         self.prepared.driver_connection.close()
-
-
-class _Reading(Generic[T]):
-    """A read that its caller can cancel: runs `work` in a transaction, in a session's thread."""
-
-    def __init__(self, work: Callable[[Connection], T]) -> None:
-        self._work = work
-        self._lock = threading.Lock()
-        # Set only while `work` runs, because an interrupt at the end of the transaction would leave
-        # the connection within it.
-        self._connection: PreparedConnection | None = None
-
-    def __call__(self, connection: PreparedConnection) -> T:
-        with connection.begin():
-            self._use(connection)
-            try:
-                return self._work(connection)
-            finally:
-                self._use(None)
-
-    def interrupt(self) -> None:
-        """Make the running statement, if there is one, fail with an error.
-
-        Called in another thread. It has no effect on later statements:
-        https://sqlite.org/c3ref/interrupt.html.
-        """
-        with self._lock:
-            if self._connection is not None:
-                self._connection.driver_connection.interrupt()
-
-    def _use(self, connection: PreparedConnection | None) -> None:
-        with self._lock:
-            self._connection = connection
 
 
 class SqliteDatabase:
@@ -162,8 +129,8 @@ class SqliteDatabase:
         if self._closed:
             self._idle.put_nowait(reader)
             raise store_closed()
-        reading = _Reading(work)
-        running = reader.run(reading)
+        cancelled = threading.Event()
+        running = reader.run(_until(cancelled, work))
         self._readings[running] = reader
         # The thread still works after a caller is cancelled.
         running.add_done_callback(self._finish_read)
@@ -171,7 +138,7 @@ class SqliteDatabase:
             # Not `asyncio.shield`: its newer versions log errors that follow a cancellation.
             await asyncio.wait([running])
         finally:
-            _interrupt(running, reading)
+            cancelled.set()
         try:
             return running.result()
         except SQLAlchemyError as error:
@@ -272,12 +239,22 @@ class SqliteDatabase:
         await offload.run(UNKNOWN, self._opened.close)
 
 
-def _interrupt(running: asyncio.Future[T], reading: _Reading[T]) -> None:
-    """Interrupt a read until it has ended: an interrupt between two statements has no effect."""
-    if not running.done():
-        reading.interrupt()
-        loop = asyncio.get_running_loop()
-        loop.call_later(_INTERRUPT_SECONDS, _interrupt, running, reading)
+def _until(
+    cancelled: threading.Event, work: Callable[[Connection], T]
+) -> Callable[[PreparedConnection], T]:
+    """Return `work` in a transaction; its statements fail once it is `cancelled`."""
+
+    def read(connection: PreparedConnection) -> T:
+        driver = connection.driver_connection
+        with connection.begin():
+            driver.set_progress_handler(cancelled.is_set, _STEPS_PER_CHECK)
+            try:
+                return work(connection)
+            finally:
+                # A failure of the transaction's end would leave the connection within it.
+                driver.set_progress_handler(None, 0)
+
+    return read
 
 
 def _run_checkpoint(connection: Connection) -> None:

@@ -14,7 +14,6 @@ from typing import Any, cast
 from sqlalchemy import ClauseElement, Executable
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError, MultipleResultsFound, NoResultFound
-from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from quantcloud.storage.database.errors import PRIMARY_CODE
@@ -71,7 +70,8 @@ class _Prepared:
             if not bind.required
         }
         self._inward = _processors(bind.type.bind_processor(_DIALECT) for bind in binds)
-        columns = _columns(statement)
+        # The columns of a SELECT or a RETURNING; a text has none.
+        columns: list[Any] = [*getattr(statement, "exported_columns", ())]
         self._outward = _processors(each.type.result_processor(_DIALECT, None) for each in columns)
         self._row = _row_type([each.key for each in columns]) if columns else None
 
@@ -103,14 +103,6 @@ class _Prepared:
 def _processors(each: Iterable[Any]) -> Sequence[tuple[int, Callable[[Any], Any]]]:
     """Return the processors that are not None, with their places."""
     return [(place, processor) for place, processor in enumerate(each) if processor is not None]
-
-
-def _columns(statement: Executable) -> Sequence[Any]:
-    for attribute in ("selected_columns", "exported_columns"):
-        columns = getattr(statement, attribute, None)
-        if isinstance(columns, ReadOnlyColumnCollection):
-            return [*cast("ReadOnlyColumnCollection[str, Any]", columns)]
-    return ()
 
 
 def _row_type(names: Sequence[str]) -> Callable[[Iterable[Any]], AnyRow]:

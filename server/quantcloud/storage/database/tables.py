@@ -184,7 +184,7 @@ job_circuits = Table(
     Column("job_id", CHAR(36), ForeignKey("jobs.id"), primary_key=True),
     Column("qasm", LargeBinary, nullable=False),
     Column("analysis", JsonText, nullable=False),
-    # What the request asked for beyond counts at one point; see `jobs.sweeps`.
+    # What the request asked for beyond counts at one point; see `rows.sweeps`.
     Column("sweep", LargeBinary),
 )
 

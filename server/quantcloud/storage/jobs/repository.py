@@ -16,17 +16,15 @@ from quantcloud.domain.points import Points
 from quantcloud.storage.database.interface import Database, Steps
 from quantcloud.storage.database.queries import identifier
 from quantcloud.storage.job_record import JobRecord, NewJob
-from quantcloud.storage.jobs import claims as job_claims
-from quantcloud.storage.jobs import documents as job_documents
-from quantcloud.storage.jobs import rows as job_rows
-from quantcloud.storage.jobs import sweeps as job_sweeps
-from quantcloud.storage.jobs import writes as job_writes
-from quantcloud.storage.jobs.claims import Claim, ClaimedJobs
-from quantcloud.storage.jobs.documents import Input
-from quantcloud.storage.jobs.idempotency import IdempotencyKey
-from quantcloud.storage.jobs.reads import JobReads
-from quantcloud.storage.jobs.room import Room
-from quantcloud.storage.jobs.writes import MAX_LOSSES, NO_USAGE, Packed, PackedResult
+from quantcloud.storage.jobs.claiming import claims
+from quantcloud.storage.jobs.claiming.claims import Claim, ClaimedJobs
+from quantcloud.storage.jobs.claiming.room import Room
+from quantcloud.storage.jobs.reading.reads import JobReads
+from quantcloud.storage.jobs.rows import documents, job_rows, sweeps
+from quantcloud.storage.jobs.rows.documents import Input, Packed, PackedResult
+from quantcloud.storage.jobs.writing import idempotency, writes
+from quantcloud.storage.jobs.writing.idempotency import IdempotencyKey
+from quantcloud.storage.jobs.writing.writes import MAX_LOSSES, NO_USAGE
 from quantcloud.storage.unit_of_work.group_commit import Writer
 from quantcloud.storage.unit_of_work.transaction import Transaction
 
@@ -86,7 +84,7 @@ class Jobs(JobReads):
                 len(each.circuit["qasm"]) + len(each.circuit["sweep"] or b"") for each in packed
             )
             created = self._writer.submit(
-                lambda tx: job_writes.create(
+                lambda tx: writes.create(
                     tx, packed, max_waiting=max_waiting, monthly=monthly, key=key
                 ),
                 cost=Work.STORE_JOB.cost(len(packed)) + Work.STORE_DATA.cost(size),
@@ -96,9 +94,9 @@ class Jobs(JobReads):
             return created
 
         def pack() -> Sequence[Packed]:
-            return [job_documents.pack_job(each) for each in new]
+            return [documents.pack_job(each) for each in new]
 
-        cost = sum(map(job_documents.packing_cost_of, new))
+        cost = sum(map(documents.packing_cost_of, new))
         if cost <= offload.BUDGET:
             return write(pack())
 
@@ -121,6 +119,17 @@ class Jobs(JobReads):
             return None
         return self._damage[0]
 
+    async def of_key(
+        self, account_id: str, key: IdempotencyKey, at: datetime
+    ) -> Sequence[JobEvent] | None:
+        """Return the submission events of the key's jobs, in order; None if the key is new.
+
+        Raises `AlreadyExists` if the key was used for another request.
+        """
+        return await self._database.read(
+            lambda c: idempotency.find(Transaction(c), account_id, key, at)
+        )
+
     async def advance(
         self,
         job_id: str,
@@ -137,7 +146,7 @@ class Jobs(JobReads):
         """
         steps = tuple(changes)
         return await self._writer.submit(
-            lambda tx: job_writes.advance(tx, job_id, steps, lease, known),
+            lambda tx: writes.advance(tx, job_id, steps, lease, known),
             cost=Work.STORE_JOB.cost(1),
             drafted=known is not None,
         )
@@ -163,7 +172,7 @@ class Jobs(JobReads):
 
         def unit(tx: Transaction) -> Steps[ClaimedJobs]:
             began = clock()
-            steps = job_claims.claim(
+            steps = claims.claim(
                 tx, owner, room, at, concurrency=concurrency, only_arrivals=only_arrivals
             )
             next(steps)
@@ -177,16 +186,16 @@ class Jobs(JobReads):
 
         Raises any exception if they cannot be read, or if this server does not know an option.
         """
-        return await job_documents.input_of(claim)
+        if unknown := claim.record.unknown_options:
+            raise ValueError(f"unknown options: {', '.join(unknown)}")
+        return await documents.input_of(claim.circuit)
 
     async def pack(self, result: JobResult) -> PackedResult:
         """Prepare a result to be stored; a large one in another thread.
 
         Raises `ValueError` if a key of the counts is no bitstring.
         """
-        return await offload.run(
-            job_documents.packing_cost(result), job_documents.pack_result, result
-        )
+        return await offload.run(documents.packing_cost(result), documents.pack_result, result)
 
     async def add_block(
         self, job_id: str, lease: Lease, points: Points, seconds: float, change: Change | None
@@ -196,9 +205,9 @@ class Jobs(JobReads):
         `change` tells the progress. The event of the change is returned.
         """
         cost = Work.PACK_TEXT.cost(points.size)
-        row = await offload.run(cost, job_sweeps.block_row, job_id, points, seconds)
+        row = await offload.run(cost, sweeps.block_row, job_id, points, seconds)
         return await self._writer.submit(
-            lambda tx: job_sweeps.add_block(tx, lease, row, change),
+            lambda tx: sweeps.add_block(tx, lease, row, change),
             cost=Work.STORE_JOB.cost(1) + Work.STORE_DATA.cost(len(row["data"])),
         )
 
@@ -225,11 +234,11 @@ class Jobs(JobReads):
         if changes[-1].status not in ends or (result is not None and result.of.job_id != job_id):
             raise ValueError("a run completes with its result, or fails or times out without one")
         return self._writer.submit(
-            lambda tx: job_writes.finish(
+            lambda tx: writes.finish(
                 tx, job_id, lease, changes, known=known, usage=usage, result=result
             ),
             cost=Work.STORE_JOB.cost(1)
-            + (0.0 if result is None else job_documents.packing_cost(result.of)),
+            + (0.0 if result is None else documents.packing_cost(result.of)),
             drafted=True,
         )
 
@@ -244,7 +253,7 @@ class Jobs(JobReads):
         """
         identifier("job", job_id)
         return await self._writer.run(
-            lambda tx: job_writes.cancel(tx, account_id, job_id, at, job_seconds=job_seconds)
+            lambda tx: writes.cancel(tx, account_id, job_id, at, job_seconds=job_seconds)
         )
 
     async def requeue(
@@ -263,7 +272,7 @@ class Jobs(JobReads):
         fails instead; its error message says so.
         """
         return await self._writer.run(
-            lambda tx: job_writes.return_to_queue(
+            lambda tx: writes.return_to_queue(
                 tx,
                 job_rows.load_leased(tx, job_id, lease),
                 at,
@@ -275,7 +284,7 @@ class Jobs(JobReads):
 
     async def recover(self, at: datetime) -> list[JobEvent]:
         """End all leases as lost. Call it at start, and only if no other server is running."""
-        return await self._writer.run(lambda tx: job_writes.recover(tx, at))
+        return await self._writer.run(lambda tx: writes.recover(tx, at))
 
 
 def _has_completed(new: NewJob) -> bool:

@@ -166,10 +166,6 @@ class Draft(Pending):
         return await offload.run(cost, self._encoded)
 
     def _encoded(self) -> dict[str, str | None]:
-        usage = [
-            {"account_id": account_id, "month": month, **dict(zip(FIGURES, sums, strict=True))}
-            for (account_id, month), sums in self._usage.items()
-        ]
         rows: dict[str, Sequence[Mapping[str, Any]]] = {
             **{name: [*limits.values()] for name, limits in self._limits.items()},
             "new_jobs": self._rows[jobs],
@@ -180,7 +176,7 @@ class Draft(Pending):
             "new_results": self._rows[job_results],
             "new_blocks": self._rows[sweep_blocks],
             "new_keys": self._rows[idempotency_keys],
-            "used": usage,
+            "used": self._usage_rows(),
         }
         return {name: rows_as_json(each) if each else None for name, each in rows.items()}
 

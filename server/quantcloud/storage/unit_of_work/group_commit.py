@@ -60,7 +60,7 @@ class Writer:
         self._apply = apply
         self._waiting: deque[QueuedUnit] = deque()
         # Units that run last in their transaction.
-        self._waiting_last: list[QueuedUnit] = []
+        self._waiting_last: deque[QueuedUnit] = deque()
         # Units that have a transaction to themselves, and whether the next one is theirs.
         self._waiting_alone: deque[QueuedUnit] = deque()
         self._alone_is_next = False
@@ -122,9 +122,7 @@ class Writer:
         done: asyncio.Future[T] = self._loop.create_future()
         return await self._put(self._waiting_alone, QueuedUnit(unit, done, UNKNOWN))
 
-    def _put(
-        self, queue: deque[QueuedUnit] | list[QueuedUnit], waiting: QueuedUnit
-    ) -> asyncio.Future[Any]:
+    def _put(self, queue: deque[QueuedUnit], waiting: QueuedUnit) -> asyncio.Future[Any]:
         if self._closed:
             waiting.done.set_exception(store_closed())
         else:
@@ -173,27 +171,13 @@ class Writer:
                     waiting.done.cancel()
 
     def _take(self) -> list[QueuedUnit]:
-        shared = self._take_shared() if not (self._alone_is_next and self._waiting_alone) else []
+        shared = [] if self._alone_is_next and self._waiting_alone else self._take_shared()
         self._alone_is_next = bool(shared)
-        return shared or self._take_alone() or self._take_shared()
-
-    def _take_alone(self) -> list[QueuedUnit]:
-        while self._waiting_alone:
-            waiting = self._waiting_alone.popleft()
-            if not waiting.done.done():
-                return [waiting]
-        return []
+        return shared or _pop(self._waiting_alone, 1) or self._take_shared()
 
     def _take_shared(self) -> list[QueuedUnit]:
-        batch: list[QueuedUnit] = []
-        while self._waiting and len(batch) < _MOST_UNITS:
-            waiting = self._waiting.popleft()
-            if not waiting.done.done():
-                batch.append(waiting)
-        # These run now, even if `limit` is reached.
-        batch += [waiting for waiting in self._waiting_last if not waiting.done.done()]
-        self._waiting_last.clear()
-        return batch
+        # The last ones run now, even if the others are as many as may be.
+        return _pop(self._waiting, _MOST_UNITS) + _pop(self._waiting_last, _MOST_UNITS)
 
     async def _commit(self, batch: list[QueuedUnit]) -> None:
         """Write what can be drafted, then run the other units in a transaction of their own."""
@@ -256,6 +240,16 @@ class Writer:
                 listener(events)
             except Exception:  # noqa: BLE001  # the other listeners must still run
                 _log.exception("a listener failed; the events are committed all the same")
+
+
+def _pop(queue: deque[QueuedUnit], most: int) -> list[QueuedUnit]:
+    """Take up to `most` units that were not cancelled from the front of a queue."""
+    taken: list[QueuedUnit] = []
+    while queue and len(taken) < most:
+        waiting = queue.popleft()
+        if not waiting.done.done():
+            taken.append(waiting)
+    return taken
 
 
 async def _results(

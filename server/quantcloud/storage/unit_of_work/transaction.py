@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
-from sqlalchemy import Executable, Table, bindparam, delete, func, insert, select, update
+from sqlalchemy import Executable, Table, bindparam, func, insert, select
 
 from quantcloud.domain.account import MonthlyLimits, MonthlyUsage
 from quantcloud.domain.job import UNROUTED, JobEvent, JobStatus
 from quantcloud.domain.quota import check_month, check_waiting
 from quantcloud.storage.database.interface import Connection, Parameters, Rows, Steps
-from quantcloud.storage.database.queries import ACTIVE, status_in
+from quantcloud.storage.database.queries import ACTIVE, status_in, upsert
 from quantcloud.storage.database.tables import (
     idempotency_keys,
     job_circuits,
@@ -49,27 +49,17 @@ MONTH = select(*(monthly_usage.c[name] for name in FIGURES)).where(
     monthly_usage.c.month == bindparam("month"),
 )
 """An account's usage in one month."""
-_ADD_USAGE = (
-    update(monthly_usage)
-    .where(
-        monthly_usage.c.account_id == bindparam("of_account"),
-        monthly_usage.c.month == bindparam("of_month"),
-    )
-    .values({name: monthly_usage.c[name] + bindparam(name) for name in FIGURES})
-)
-_INSERT_USAGE = insert(monthly_usage)
-FORGET_KEY = delete(idempotency_keys).where(
-    idempotency_keys.c.account_id == bindparam("account_id"),
-    idempotency_keys.c.key == bindparam("key"),
-)
 # In the order that the foreign keys require.
-_INSERTS: Mapping[Table, Sequence[Executable]] = {
+_INSERTS: Mapping[Table, Executable] = {
     **{
-        table: (insert(table),)
+        table: insert(table)
         for table in (jobs, job_tags, job_circuits, job_events, job_results, sweep_blocks)
     },
     # A new key may take the place of an expired one.
-    idempotency_keys: (FORGET_KEY, insert(idempotency_keys)),
+    idempotency_keys: upsert(idempotency_keys, lambda new: {**new}),
+    monthly_usage: upsert(
+        monthly_usage, lambda new: {name: monthly_usage.c[name] + new[name] for name in FIGURES}
+    ),
 }
 
 _Month = tuple[str, str]
@@ -202,22 +192,23 @@ class Pending:
         """Write all pending rows, with pauses; add nothing during a pause."""
         self.failed = True
         self._forget_jobs()
-        for table, statements in _INSERTS.items():
+        self._rows[monthly_usage] = self._usage_rows()
+        for account_and_month in self._usage:
+            self._used.pop(account_and_month, None)
+        self._usage.clear()
+        for table, statement in _INSERTS.items():
             rows, self._rows[table] = self._rows[table], []
             for first in range(0, len(rows), _ROWS_A_STATEMENT):
-                for statement in statements:
-                    self._connection.execute(statement, rows[first : first + _ROWS_A_STATEMENT])
+                self._connection.execute(statement, rows[first : first + _ROWS_A_STATEMENT])
                 yield
-        usage, self._usage = self._usage, defaultdict(self._usage.default_factory)
-        for (account_id, month), sums in usage.items():
-            figures = dict(zip(FIGURES, sums, strict=True))
-            values = {"of_account": account_id, "of_month": month, **figures}
-            if self._connection.execute(_ADD_USAGE, values).rowcount == 0:
-                values = {"account_id": account_id, "month": month, **figures}
-                self._connection.execute(_INSERT_USAGE, values)
-            self._used.pop((account_id, month), None)
-            yield
         self.failed = False
+
+    def _usage_rows(self) -> list[dict[str, Any]]:
+        """Return the usage still to be added, as rows."""
+        return [
+            {"account_id": account_id, "month": month, **dict(zip(FIGURES, sums, strict=True))}
+            for (account_id, month), sums in self._usage.items()
+        ]
 
 
 class Transaction:
@@ -263,22 +254,14 @@ class Transaction:
         self.wrote = True
         self.pending.add_job(record, new, row, circuit)
 
-    def add_key(self, row: dict[str, Any]) -> None:
-        """Add an idempotency key to the pending rows."""
+    def add(self, table: Table, row: dict[str, Any]) -> None:
+        """Add a row to the pending rows."""
         self.wrote = True
-        self.pending.add(idempotency_keys, row)
-
-    def add_result(self, row: dict[str, Any], block: dict[str, Any] | None) -> None:
-        """Add a result to the pending rows, with the last block of a sweep."""
-        self.wrote = True
-        self.pending.add(job_results, row)
-        if block is not None:
-            self.pending.add(sweep_blocks, block)
+        self.pending.add(table, row)
 
     def add_events(self, row: dict[str, Any], events: Sequence[JobEvent]) -> None:
         """Add events to the pending rows; they are published after the commit."""
-        self.wrote = True
-        self.pending.add(job_events, row)
+        self.add(job_events, row)
         self.events += events
 
     def add_usage(self, account_id: str, at: date, usage: MonthlyUsage) -> None:

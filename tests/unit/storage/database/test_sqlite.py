@@ -39,7 +39,7 @@ async def test_a_full_disk_fails_writes_whole_until_there_is_space(path):
     assert len(await logged(store, "alice")) == 1
     await store._database.write(lambda c: limit(c, 100_000))
     await create(store, big, long, ANALYSIS, max_waiting=None)
-    assert (await store.usage.month("alice", T0)).total_jobs == 2
+    assert (await store.accounts.usage("alice", T0)).total_jobs == 2
     await store.close()
 
 

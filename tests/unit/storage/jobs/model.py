@@ -11,7 +11,7 @@ from sqlalchemy import text
 from quantcloud.domain.job import LEASED, TERMINAL, JobEvent, JobStatus
 from quantcloud.storage import Store
 from quantcloud.storage.database.tables import job_events
-from quantcloud.storage.jobs.event_rows import EVENTS, events_of
+from quantcloud.storage.jobs.rows.event_rows import EVENTS, events_of
 
 ACCOUNTS = ("alice", "bob", "carol")
 

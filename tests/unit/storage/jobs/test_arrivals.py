@@ -96,10 +96,10 @@ async def test_a_job_that_ran_inline_is_written_with_its_result(store):
     assert await store.jobs.result("alice", job.id) == result
     # No analysis is stored, because the job will not run.
     assert await stored_circuit(store, job.id) == (QASM, None)
-    assert await store.usage.month("alice", T0) == MonthlyUsage(0.25, total_jobs=2)
+    assert await store.accounts.usage("alice", T0) == MonthlyUsage(0.25, total_jobs=2)
     # The completed job is not counted again.
     assert await store.jobs.recover(at(3)) != []
-    assert await store.usage.month("alice", T0) == MonthlyUsage(0.25, total_jobs=2)
+    assert await store.accounts.usage("alice", T0) == MonthlyUsage(0.25, total_jobs=2)
 
 
 async def test_a_run_that_ends_in_the_next_month_counts_there(store):
@@ -107,8 +107,8 @@ async def test_a_run_that_ends_in_the_next_month_counts_there(store):
     job = new_job()
     new = NewJob(job, QASM, ANALYSIS, ran(0, 2), result_of(job), simulator_seconds=0.25)
     await store.jobs.create_all([new], max_waiting=None)
-    assert await store.usage.month("alice", T0) == MonthlyUsage(total_jobs=1)
-    assert await store.usage.month("alice", at(2)) == MonthlyUsage(0.25)
+    assert await store.accounts.usage("alice", T0) == MonthlyUsage(total_jobs=1)
+    assert await store.accounts.usage("alice", at(2)) == MonthlyUsage(0.25)
 
 
 async def test_a_job_that_has_run_does_not_count_against_the_limit_of_waiting_jobs(store):
@@ -152,7 +152,7 @@ async def test_limits_count_the_other_jobs_of_the_same_transaction(store):
     tasks = [arrive(store, new_job(), max_waiting=3) for _ in range(5)]
     outcomes = await asyncio.gather(*tasks, return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [list] * 3 + [QuotaExceeded] * 2
-    assert (await store.usage.month("alice", T0)).total_jobs == 3
+    assert (await store.accounts.usage("alice", T0)).total_jobs == 3
     assert await store.jobs.waiting_count("alice") == 3
     # Claimed jobs do not count as waiting.
     await store.jobs.claim("server-1", Room(2), T0, concurrency=UNLIMITED)
@@ -290,4 +290,4 @@ async def test_pending_rows_are_written_before_other_units_read(store):
     await arriving
     assert (await store.jobs.get("alice", other.id)).sequence == 4
     assert (await stored_circuit(store, other.id))[0] == QASM
-    assert (await store.usage.month("alice", T0)).total_jobs == 2
+    assert (await store.accounts.usage("alice", T0)).total_jobs == 2

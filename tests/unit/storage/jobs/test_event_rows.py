@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from quantcloud.domain.job import TERMINAL, TRANSITIONS, Change, Job, JobEvent, JobStatus
 from quantcloud.storage.database.columns import JsonObject
-from quantcloud.storage.jobs.columns import FIXED, options_to_json, tags_to_json
-from quantcloud.storage.jobs.event_rows import events_of, last_event_of, row_of
+from quantcloud.storage.jobs.rows.columns import FIXED, options_to_json, tags_to_json
+from quantcloud.storage.jobs.rows.event_rows import events_of, last_event_of, row_of
 from unit.storage.builders import at, new_job
 
 texts = st.none() | st.text(min_size=1, max_size=5)

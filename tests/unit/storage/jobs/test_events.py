@@ -8,7 +8,7 @@ import pytest
 from quantcloud.domain.event_filter import EventFilter
 from quantcloud.domain.job import JobStatus
 from quantcloud.storage import NewJob
-from quantcloud.storage.jobs import events as event_log
+from quantcloud.storage.jobs.reading import events as event_log
 from unit.storage.builders import (
     ANALYSIS,
     QASM,

@@ -71,7 +71,7 @@ async def test_a_new_job_is_read_back_unchanged(store, fields):
     assert await store.jobs.get("alice", job.id) == job
     assert await store.events.latest("alice", job.id) == event
     assert await stored_circuit(store, job.id) == (QASM, ANALYSIS)
-    assert await store.usage.month("alice", T0) == MonthlyUsage(total_jobs=1)
+    assert await store.accounts.usage("alice", T0) == MonthlyUsage(total_jobs=1)
 
 
 async def test_every_field_of_a_finished_job_is_read_back(store):
@@ -127,7 +127,7 @@ async def test_a_second_job_with_the_same_id_changes_nothing(store):
     with pytest.raises(IntegrityError):
         await create(store, job, "other", ANALYSIS, max_waiting=None)
     assert (await stored_circuit(store, job.id))[0] == QASM
-    assert (await store.usage.month("alice", T0)).total_jobs == 1
+    assert (await store.accounts.usage("alice", T0)).total_jobs == 1
     assert len(await store.events.after("alice", job.id, 0, 10)) == 1
 
 
@@ -146,7 +146,7 @@ async def test_waiting_jobs_are_limited_and_running_ones_do_not_count(store):
         "limit": "max_waiting_jobs", "maximum": "2", "used": "2", "requested": "1",
     }  # fmt: skip
     assert caught.value.subject == "alice"
-    assert (await store.usage.month("alice", T0)).total_jobs == 2
+    assert (await store.accounts.usage("alice", T0)).total_jobs == 2
     await claim_one(store)
     await create(store, new_job(), QASM, ANALYSIS, max_waiting=2)
 

@@ -53,7 +53,7 @@ async def test_none_of_a_hundred_late_writes_is_accepted(store: Store):
         events = await store.events.after("alice", claim.job.id, 0, 99)
         assert [event.sequence for event in events] == list(range(1, 11))
         assert [event.job.status for event in events].count(JobStatus.COMPLETED) == 1
-    used = await store.usage.month("alice", at(33))
+    used = await store.accounts.usage("alice", at(33))
     assert used.simulator_seconds == pytest.approx(NUMBER)
 
 

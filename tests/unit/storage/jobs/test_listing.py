@@ -9,7 +9,7 @@ from quantcloud.domain.job import Job, JobStatus
 from quantcloud.domain.job_filter import ALL_JOBS, JobFilter
 from quantcloud.domain.page import Page
 from quantcloud.storage import Store
-from quantcloud.storage.jobs import listing
+from quantcloud.storage.jobs.reading import listing
 from unit.storage.builders import at, queue, submit, to
 
 BACKENDS = ("aer_simulator", "cirq_simulator")

@@ -54,7 +54,7 @@ async def test_one_of_fifty_submissions_gets_the_months_last_task(store):
         "limit": "qpu_tasks", "maximum": "3", "used": "3", "requested": "1",
         "resets_at": "2025-04-01T00:00:00Z",
     }  # fmt: skip
-    assert await store.usage.month("alice", T0) == MonthlyUsage(0.0, 3, 3, 0.0)
+    assert await store.accounts.usage("alice", T0) == MonthlyUsage(0.0, 3, 3, 0.0)
 
 
 async def test_concurrent_submissions_never_exceed_the_months_credits(store):
@@ -107,11 +107,11 @@ BACK = MonthlyUsage(0.0, 0, 1, 0.0)
 
 async def test_a_reservation_counts_in_the_month_of_the_submission(store):
     await queue(store, seconds=0, **QUANTUM)
-    assert await store.usage.month("alice", T0) == USED
+    assert await store.accounts.usage("alice", T0) == USED
     claim = await start(store, seconds=1)
     await finish(store, claim, seconds=5, qpu_tasks=1, cost_usd=2.5)
-    assert await store.usage.month("alice", T0) == USED
-    assert await store.usage.month("alice", at(5)) == MonthlyUsage()
+    assert await store.accounts.usage("alice", T0) == USED
+    assert await store.accounts.usage("alice", at(5)) == MonthlyUsage()
 
 
 @pytest.mark.parametrize("end", ["cancelled", "unroutable", "failed", "lost"])
@@ -133,19 +133,19 @@ async def test_a_job_that_did_not_run_gives_its_reservation_back(store, end):
             await claim_one(store)
             await store.jobs.recover(at(5))
         assert (await store.jobs.get("alice", job.id)).status is JobStatus.FAILED
-    assert await store.usage.month("alice", T0) == BACK
-    assert await store.usage.month("alice", at(5)) == MonthlyUsage()
+    assert await store.accounts.usage("alice", T0) == BACK
+    assert await store.accounts.usage("alice", at(5)) == MonthlyUsage()
 
 
 async def test_a_cancelled_run_is_charged_up_to_the_cancellation(store):
     await queue(store, seconds=-10)
     claim = await start(store, seconds=-8)
     await store.jobs.cancel("alice", claim.job.id, at(-0.5))
-    assert await store.usage.month("alice", T0) == MonthlyUsage(7.5, 0, 1, 0.0)
+    assert await store.accounts.usage("alice", T0) == MonthlyUsage(7.5, 0, 1, 0.0)
     await queue(store, seconds=-10, **QUANTUM)
     claim = await start(store, seconds=-8)
     await store.jobs.cancel("alice", claim.job.id, at(-0.5))
-    assert await store.usage.month("alice", T0) == MonthlyUsage(7.5, 1, 2, 2.5)
+    assert await store.accounts.usage("alice", T0) == MonthlyUsage(7.5, 1, 2, 2.5)
 
 
 async def test_a_cancelled_run_is_charged_at_most_until_its_lease_or_time_limit_ends(store):
@@ -163,7 +163,7 @@ async def test_a_cancelled_run_is_charged_at_most_until_its_lease_or_time_limit_
             await store.leases.heartbeat(claim.lease.owner, at(heartbeat))
         await store.jobs.cancel("alice", claim.job.id, at(3600), job_seconds=60)
         total += longest
-        assert (await store.usage.month("alice", at(3600))).simulator_seconds == total
+        assert (await store.accounts.usage("alice", at(3600))).simulator_seconds == total
 
 
 async def test_a_thousand_waiting_jobs_do_not_delay_another_accounts_first(store):

@@ -40,7 +40,7 @@ async def _refused(store, job_id, *calls) -> None:
             await call
     assert await store.events.latest("alice", job_id) == before
     assert await store.jobs.result("alice", job_id) is None
-    assert (await store.usage.month("alice", T0)).simulator_seconds == 0
+    assert (await store.accounts.usage("alice", T0)).simulator_seconds == 0
 
 
 def _run_writes(store, job, lease):
@@ -143,8 +143,8 @@ async def test_complete_writes_result_event_and_usage_together(store):
     assert await store.jobs.get("alice", job.id) == event.job
     assert await store.jobs.result("alice", job.id) == result_of(job)
     # Submitted on the last day of March, ended on the first of April.
-    assert await store.usage.month("alice", T0) == MonthlyUsage(total_jobs=1)
-    assert await store.usage.month("alice", at(2)) == MonthlyUsage(1.25, 2, 0, 0.5)
+    assert await store.accounts.usage("alice", T0) == MonthlyUsage(total_jobs=1)
+    assert await store.accounts.usage("alice", at(2)) == MonthlyUsage(1.25, 2, 0, 0.5)
 
 
 async def test_a_job_completes_once(store):
@@ -153,7 +153,7 @@ async def test_a_job_completes_once(store):
     await finish(store, claim, simulator_seconds=1.0)
     with pytest.raises(StaleLeaseError):
         await finish(store, claim, simulator_seconds=1.0)
-    assert (await store.usage.month("alice", T0)).simulator_seconds == 1.0
+    assert (await store.accounts.usage("alice", T0)).simulator_seconds == 1.0
     assert len(await store.events.after("alice", job.id, 0, 20)) == 7
 
 
@@ -169,7 +169,7 @@ async def test_end_counts_what_the_run_used(store, status):
     )
     assert (event.job.status, event.job.error_message) == (status, "too slow")
     assert await store.jobs.result("alice", job.id) is None
-    assert await store.usage.month("alice", T0) == MonthlyUsage(60.0, 1, 1, 0.25)
+    assert await store.accounts.usage("alice", T0) == MonthlyUsage(60.0, 1, 1, 0.25)
 
 
 async def test_the_database_enforces_one_end_and_one_result(store):

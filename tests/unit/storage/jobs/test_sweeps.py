@@ -17,7 +17,7 @@ from quantcloud.domain.points import PAGE_BYTES, SIZES, Points, joined
 from quantcloud.domain.sweep import Observable, Parameter, Register, Sweep, Term
 from quantcloud.storage import NewJob, Room, Store
 from quantcloud.storage.database import codec
-from quantcloud.storage.jobs.sweeps import pack_sweep, unpack_sweep
+from quantcloud.storage.jobs.rows.sweeps import pack_sweep, unpack_sweep
 from unit.storage.builders import ANALYSIS, QASM, T0, UNLIMITED, at, new_job, routed, to
 
 VALUES = array("d", [0.1, -2.5, math.pi]).tobytes()

@@ -93,7 +93,7 @@ async def test_submissions_of_one_moment_are_one_call(store):
     for each, (events,) in zip(new, created, strict=True):
         assert await store.jobs.get("alice", each.job.id) == events[-1].job
         assert await store.jobs.result("alice", each.job.id) == each.result
-    assert await store.usage.month("alice", T0) == MonthlyUsage(4.5, 0, 9, 0.0)
+    assert await store.accounts.usage("alice", T0) == MonthlyUsage(4.5, 0, 9, 0.0)
 
 
 async def test_the_end_of_a_run_is_one_call(store):
@@ -109,7 +109,7 @@ async def test_the_end_of_a_run_is_one_call(store):
     assert await store.jobs.get("alice", job.id) == end.job
     assert (await logged(store, "alice"))[-1] == end
     assert await store.jobs.result("alice", job.id) == result
-    assert (await store.usage.month("alice", T0)).simulator_seconds == 2.0
+    assert (await store.accounts.usage("alice", T0)).simulator_seconds == 2.0
 
 
 async def test_the_start_of_a_run_is_one_call(store):

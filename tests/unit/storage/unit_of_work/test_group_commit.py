@@ -181,7 +181,7 @@ async def test_a_unit_that_fails_half_way_is_undone_alone(store):
     assert await store.accounts.get("whole") is not None
     assert published == [*outcomes[0], *outcomes[4]]
     assert [event.cursor for event in published] == sorted({event.cursor for event in published})
-    assert (await store.usage.month("alice", T0)).total_jobs == 2
+    assert (await store.accounts.usage("alice", T0)).total_jobs == 2
     assert await store.events.after("alice", jobs[0].id, 1, 10) == outcomes[0]
 
 

@@ -1,5 +1,6 @@
 """Reads the events of jobs for watches."""
 
+from functools import cache
 from itertools import islice
 from typing import Any
 
@@ -13,7 +14,7 @@ from quantcloud.domain.job import JobEvent, JobStatus
 from quantcloud.storage.database.interface import AnyRow, Connection, Database
 from quantcloud.storage.database.queries import Values, identifier
 from quantcloud.storage.database.tables import job_events, jobs, removed_events
-from quantcloud.storage.jobs.event_rows import EVENTS, events_of, last_event_of, may_be_earlier
+from quantcloud.storage.jobs.rows.event_rows import EVENTS, events_of, last_event_of, may_be_earlier
 
 _OF_JOB = EVENTS.where(
     job_events.c.job_id == bindparam("job_id"), jobs.c.account_id == bindparam("account_id")
@@ -43,6 +44,7 @@ _EARLIER_TOO = bindparam("earlier_too", type_=Boolean())
 _STATUSES = Values("status", len(JobStatus))
 
 
+@cache
 def _account_after(*, with_statuses: bool, with_batch: bool) -> Select[Any]:
     conditions = [*_OF_ACCOUNT]
     if with_statuses or with_batch:
@@ -55,11 +57,6 @@ def _account_after(*, with_statuses: bool, with_batch: bool) -> Select[Any]:
     return EVENTS.where(*conditions).order_by(job_events.c.cursor).limit(bindparam("limit"))
 
 
-_ACCOUNT_AFTER = {
-    (with_statuses, with_batch): _account_after(with_statuses=with_statuses, with_batch=with_batch)
-    for with_statuses in (False, True)
-    for with_batch in (False, True)
-}
 _OWNED = select(jobs.c.id).where(
     jobs.c.id == bindparam("job_id"), jobs.c.account_id == bindparam("account_id")
 )
@@ -181,7 +178,7 @@ def _stretch(
         values["earlier_too"] = may_be_earlier(statuses)
     if batch_id is not None:
         values["batch_id"] = batch_id
-    statement = _ACCOUNT_AFTER[bool(statuses), batch_id is not None]
+    statement = _account_after(with_statuses=bool(statuses), with_batch=batch_id is not None)
     rows = connection.execute(statement, values).all()
     later = (event for event in events_of(rows, wanted.statuses) if event.cursor > cursor)
     events = [*islice(later, limit)]

@@ -16,7 +16,7 @@ from quantcloud.domain.page import Page, Place, Window, page_of
 from quantcloud.storage.database.interface import Connection
 from quantcloud.storage.database.queries import Values, page_parameters, place
 from quantcloud.storage.database.tables import job_tags, jobs, monthly_usage, removed_events
-from quantcloud.storage.jobs.columns import JOB_COLUMNS, job_of
+from quantcloud.storage.jobs.rows.columns import JOB_COLUMNS, job_of
 
 LOOK_AT = 20_000
 """The most jobs that one page looks at if no index has exactly the wanted ones."""

@@ -1,5 +1,6 @@
-"""Packs and unpacks a job's circuit and result, in another thread if that takes long."""
+"""Packs and unpacks a job's circuit, method and result, in another thread if that takes long."""
 
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, NamedTuple
 
@@ -8,17 +9,47 @@ from quantcloud.aio.offload import Work
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.job import SERVER_VERSION, SIMULATOR_VERSION, Job, JobCircuit, JobResult
 from quantcloud.domain.sweep import Sweep
+from quantcloud.routing.method import Method
 from quantcloud.storage.database import codec
 from quantcloud.storage.database.interface import AnyRow
 from quantcloud.storage.job_record import NewJob
-from quantcloud.storage.jobs.claims import Claim, packed_method
-from quantcloud.storage.jobs.sweeps import block_row, pack_sweep, unpack_sweep
-from quantcloud.storage.jobs.writes import Packed, PackedResult
+from quantcloud.storage.jobs.rows.sweeps import block_row, pack_sweep, unpack_sweep
 
 # Only the check of a request needs to know the inputs.
 _ANALYSIS = tuple(field.name for field in fields(Analysis) if field.name != "inputs")
+_METHOD = "method"
 # A term of an observable has about as many bytes of JSON.
 _TERM_BYTES = 50
+
+
+class PackedResult(NamedTuple):
+    """A result with its row, and for a sweep the row of its last block."""
+
+    of: JobResult
+    row: dict[str, Any]
+    block: dict[str, Any] | None = None
+
+    @property
+    def whole(self) -> JobResult | None:
+        """The result; None if blocks with its first points were written before."""
+        sweep = self.of.sweep
+        return self.of if sweep is None or sweep.points.first == 0 else None
+
+
+class Packed(NamedTuple):
+    """A new job with the row of its circuit, and its result, if there is one."""
+
+    new: NewJob
+    circuit: dict[str, Any]
+    result: PackedResult | None
+
+
+class StoredCircuit(NamedTuple):
+    """The row of a circuit."""
+
+    qasm: bytes
+    analysis: Mapping[str, Any]
+    sweep: bytes | None
 
 
 def packing_cost_of(new: NewJob) -> float:
@@ -42,7 +73,7 @@ def pack_job(new: NewJob) -> Packed:
     figures: dict[str, Any] = {}
     if new.result is None:
         figures = {name: getattr(new.analysis, name) for name in _ANALYSIS}
-        figures |= packed_method(new.method)
+        figures |= pack_method(new.method)
     circuit = {
         "job_id": new.job.id,
         "qasm": codec.pack_text(new.qasm),
@@ -50,6 +81,29 @@ def pack_job(new: NewJob) -> Packed:
         "sweep": None if new.sweep is None else pack_sweep(new.sweep),
     }
     return Packed(new, circuit, new.result and pack_result(new.result))
+
+
+def pack_method(method: Method) -> dict[str, Any]:
+    """Return what is stored of a job's method beside its analysis."""
+    names = ("memory_bytes", "seconds", "cores", "parallel")
+    return {_METHOD: {name: getattr(method, name) for name in names}}
+
+
+def unpack_method(job: Job, circuit: StoredCircuit) -> Method:
+    """Return the method by which a job runs."""
+    name = job.method or ""
+    try:
+        stored = circuit.analysis[_METHOD]
+        return Method(
+            name,
+            int(stored["memory_bytes"]),
+            float(stored["seconds"]),
+            cores=int(stored["cores"]),
+            parallel=float(stored.get("parallel", 0.0)),
+        )
+    except (KeyError, TypeError, ValueError):
+        # An older server stored none. If it is damaged, `Jobs.input_of` says so.
+        return Method(name, 0, 0.0)
 
 
 class Input(NamedTuple):
@@ -60,11 +114,8 @@ class Input(NamedTuple):
     sweep: Sweep | None
 
 
-async def input_of(claim: Claim) -> Input:
+async def input_of(circuit: NewJob | StoredCircuit) -> Input:
     """Return what a claimed job runs. Raises any exception if it cannot be read."""
-    if unknown := claim.record.unknown_options:
-        raise ValueError(f"unknown options: {', '.join(unknown)}")
-    circuit = claim.circuit
     if isinstance(circuit, NewJob):
         return Input(circuit.qasm, circuit.analysis, circuit.sweep)
     # A newer server may have written more fields, and an older one fewer.

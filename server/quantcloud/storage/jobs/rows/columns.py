@@ -1,19 +1,15 @@
 """The columns of a job's row, and how to read them."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, fields
 from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
-from quantcloud.domain.execution import (
-    NO_OPTIONS,
-    GateNoise,
-    Noise,
-    QubitNoise,
-    RunOptions,
-)
+from pydantic import TypeAdapter
+
+from quantcloud.domain.execution import NO_OPTIONS, Noise, RunOptions
 from quantcloud.domain.job import Job, JobStatus, Lease, OptimizationTarget
 from quantcloud.storage.database.codec import compact_json
 from quantcloud.storage.database.interface import AnyRow
@@ -35,6 +31,8 @@ _values = attrgetter(*_NAMES)
 JOB_COLUMNS = [jobs.c[name] for name in (*_NAMES, "changed_at")]
 RECORD_COLUMNS = [*JOB_COLUMNS, *(jobs.c[name] for name in ("metadata_sequence", *INTERNAL))]
 
+# Ignores the names that this version does not know.
+_read_options = TypeAdapter(RunOptions).validate_python
 _OPTIONS = frozenset(field.name for field in fields(RunOptions))
 _NOISE = frozenset(field.name for field in fields(Noise))
 
@@ -57,7 +55,7 @@ def job_of(row: AnyRow, changed_at: datetime | None) -> Job:
     values = values_of(row)
     values["status"] = JobStatus(row.status)
     values["optimize_for"] = OptimizationTarget(row.optimize_for)
-    values["options"] = _options_from_json(row.options)
+    values["options"] = _read_options({**row.options}) if row.options else NO_OPTIONS
     values["tags"] = () if row.tags is None else tuple(json.loads(row.tags))
     return Job(**values, changed_at=changed_at or row.submitted_at)
 
@@ -71,32 +69,6 @@ def record_of(row: AnyRow) -> JobRecord:
         job_of(row, row.changed_at), lease, row.losses, row.metered, row.metadata_sequence,
         _unknown_options(row.options),
     )  # fmt: skip
-
-
-def _options_from_json(document: dict[str, Any]) -> RunOptions:
-    if not document:
-        return NO_OPTIONS
-    known = {name: value for name, value in document.items() if name in _OPTIONS}
-    if (noise := document.get("noise")) is not None:
-        known["noise"] = _noise({name: noise[name] for name in noise if name in _NOISE})
-    return RunOptions(**known)
-
-
-def _noise(values: dict[str, Any]) -> Noise:
-    gates: Any = [
-        (name, GateNoise(**{**own, "pauli": _tuples(own["pauli"])}))
-        for name, own in values.get("gates", ())
-    ]
-    qubits: Any = [
-        (number, QubitNoise(**{**own, "readout": own["readout"] and _tuples(own["readout"])}))
-        for number, own in values.get("qubits", ())
-    ]
-    exceptions: dict[str, Any] = {"gates": tuple(gates), "qubits": tuple(qubits)}
-    return Noise(**{**values, **exceptions})
-
-
-def _tuples(rows: Iterable[Iterable[Any]]) -> Any:
-    return tuple([tuple(row) for row in rows])
 
 
 def _unknown_options(document: dict[str, Any]) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from quantcloud.domain.job import LEASED, JobStatus
 from quantcloud.storage.database.queries import ACTIVE, queued, status_in
 from quantcloud.storage.database.tables import accounts, jobs
 from quantcloud.storage.job_record import JobRecord
-from quantcloud.storage.jobs.columns import RECORD_COLUMNS, record_of
+from quantcloud.storage.jobs.rows.columns import RECORD_COLUMNS, record_of
 from quantcloud.storage.unit_of_work.transaction import Transaction
 
 # How many accounts whose next job does not fit may be passed.

@@ -16,7 +16,7 @@ from quantcloud.domain.sweep import Observable, Parameter, Sweep
 from quantcloud.storage.database import codec
 from quantcloud.storage.database.interface import Connection
 from quantcloud.storage.database.tables import job_circuits, sweep_blocks
-from quantcloud.storage.jobs import rows as job_rows
+from quantcloud.storage.jobs.rows import job_rows
 from quantcloud.storage.unit_of_work.transaction import Transaction
 
 _FLAGS = ("zipped", "exact", "gradient", "variances", "probabilities", "packed")

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, select
 
@@ -22,13 +21,14 @@ from quantcloud.domain.job import (
     Lease,
 )
 from quantcloud.storage.database.queries import ACTIVE, status_in
+from quantcloud.storage.database.tables import job_results, lease_owners, sweep_blocks
 from quantcloud.storage.database.tables import jobs as job_table
-from quantcloud.storage.database.tables import lease_owners
-from quantcloud.storage.job_record import JobRecord, NewJob
-from quantcloud.storage.jobs import idempotency
-from quantcloud.storage.jobs import rows as job_rows
-from quantcloud.storage.jobs.idempotency import IdempotencyKey
-from quantcloud.storage.jobs.rows import ChangedMeanwhileError
+from quantcloud.storage.job_record import JobRecord
+from quantcloud.storage.jobs.rows import job_rows
+from quantcloud.storage.jobs.rows.documents import Packed, PackedResult
+from quantcloud.storage.jobs.rows.job_rows import ChangedMeanwhileError
+from quantcloud.storage.jobs.writing import idempotency
+from quantcloud.storage.jobs.writing.idempotency import IdempotencyKey
 from quantcloud.storage.unit_of_work.transaction import Transaction
 
 # A job whose lease was lost this often fails, because it is the likely cause.
@@ -46,28 +46,6 @@ _CLAIM_OR_END = frozenset({JobStatus.DISPATCHED, JobStatus.COMPLETED})
 
 
 NO_USAGE = MonthlyUsage()
-
-
-class PackedResult(NamedTuple):
-    """A result with its row, and for a sweep the row of its last block."""
-
-    of: JobResult
-    row: dict[str, Any]
-    block: dict[str, Any] | None = None
-
-    @property
-    def whole(self) -> JobResult | None:
-        """The result; None if blocks with its first points were written before."""
-        sweep = self.of.sweep
-        return self.of if sweep is None or sweep.points.first == 0 else None
-
-
-class Packed(NamedTuple):
-    """A new job with the row of its circuit, and its result, if there is one."""
-
-    new: NewJob
-    circuit: dict[str, Any]
-    result: PackedResult | None
 
 
 def create(
@@ -101,7 +79,7 @@ def create(
     for new, circuit, result in new_jobs:
         events.append(job_rows.add(tx, new, circuit))
         if result is not None:
-            tx.add_result(result.row, result.block)
+            _add_result(tx, result)
         if new.simulator_seconds:
             tx.add_usage(account_id, new.changes[-1].at, MonthlyUsage(new.simulator_seconds))
     usage = MonthlyUsage(total_jobs=len(jobs), qpu_tasks=tasks, total_cost_usd=cost)
@@ -109,6 +87,12 @@ def create(
     if key is not None:
         idempotency.keep(tx, key, [submitted for submitted, *_ in events])
     return events
+
+
+def _add_result(tx: Transaction, result: PackedResult) -> None:
+    tx.add(job_results, result.row)
+    if result.block is not None:
+        tx.add(sweep_blocks, result.block)
 
 
 def advance(
@@ -150,7 +134,7 @@ def finish(
     stored = None if result is None else result.whole
     record, _, events = _advance(tx, job_id, changes, lease, known, result=stored)
     if result is not None:
-        tx.add_result(result.row, result.block)
+        _add_result(tx, result)
     _meter(tx, record, changes[-1].at, usage)
     return events[-1]
 

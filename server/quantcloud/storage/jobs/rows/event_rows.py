@@ -17,7 +17,7 @@ from quantcloud.storage.database.codec import compact_json
 from quantcloud.storage.database.columns import JsonObject, json_text, microseconds, moment
 from quantcloud.storage.database.interface import AnyRow
 from quantcloud.storage.database.tables import job_events, jobs
-from quantcloud.storage.jobs.columns import CHANGING, FIXED, changing, job_of
+from quantcloud.storage.jobs.rows.columns import CHANGING, FIXED, changing, job_of
 
 _fixed_values = attrgetter(*FIXED)
 

@@ -3,15 +3,14 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, delete, select
 
 from quantcloud.domain.errors import AlreadyExists
 from quantcloud.domain.job import JobEvent
 from quantcloud.domain.value_object import value_object
-from quantcloud.storage.database.interface import Database
 from quantcloud.storage.database.tables import idempotency_keys, job_events
-from quantcloud.storage.jobs.event_rows import EVENTS, events_of
-from quantcloud.storage.unit_of_work.transaction import FORGET_KEY, Transaction
+from quantcloud.storage.jobs.rows.event_rows import EVENTS, events_of
+from quantcloud.storage.unit_of_work.transaction import Transaction
 
 # How long a key is stored.
 LIFETIME = timedelta(hours=24)
@@ -45,6 +44,10 @@ _OLD = (
     .order_by(idempotency_keys.c.created_at)
     .limit(BATCH)
 )
+_FORGET = delete(idempotency_keys).where(
+    idempotency_keys.c.account_id == bindparam("account_id"),
+    idempotency_keys.c.key == bindparam("key"),
+)
 
 
 @value_object
@@ -55,26 +58,10 @@ class IdempotencyKey:
     digest: bytes
 
 
-class Idempotency:
-    """Looks up the jobs of idempotency keys. Each account has its own keys."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def find(
-        self, account_id: str, key: IdempotencyKey, at: datetime
-    ) -> Sequence[JobEvent] | None:
-        """Return the submission events of the key's jobs, in order; None if the key is new.
-
-        Raises `AlreadyExists` if the key was used for another request.
-        """
-        return await self._database.read(lambda c: find(Transaction(c), account_id, key, at))
-
-
 def find(
     tx: Transaction, account_id: str, key: IdempotencyKey, at: datetime
 ) -> Sequence[JobEvent] | None:
-    """Like `Idempotency.find`, within a transaction."""
+    """Like `Jobs.of_key`, within a transaction."""
     since = at - LIFETIME
     if tx.pending.expect_new_key(account_id, key.key, since):
         return None
@@ -99,7 +86,8 @@ def keep(tx: Transaction, key: IdempotencyKey, submitted: Sequence[JobEvent]) ->
     """Store `key`, in the transaction that creates its jobs."""
     first = submitted[0]
     account_id = first.job.account_id
-    tx.add_key(
+    tx.add(
+        idempotency_keys,
         {
             "account_id": account_id,
             "key": key.key,
@@ -108,7 +96,7 @@ def keep(tx: Transaction, key: IdempotencyKey, submitted: Sequence[JobEvent]) ->
             "first_cursor": first.cursor,
             "number": len(submitted),
             "created_at": first.occurred_at,
-        }
+        },
     )
 
 
@@ -116,5 +104,5 @@ def forget_old(tx: Transaction, at: datetime) -> int:
     """Remove up to `BATCH` expired keys; return how many."""
     old = [{"account_id": a, "key": key} for a, key in tx.read(_OLD, {"since": at - LIFETIME})]
     if old:
-        tx.write(FORGET_KEY, old)
+        tx.write(_FORGET, old)
     return len(old)

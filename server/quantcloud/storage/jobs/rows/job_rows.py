@@ -13,7 +13,7 @@ from quantcloud.domain.job import LEASED, Change, Job, JobEvent, JobResult, Leas
 from quantcloud.storage.database.columns import JsonObject
 from quantcloud.storage.database.tables import jobs
 from quantcloud.storage.job_record import JobRecord, NewJob
-from quantcloud.storage.jobs.columns import (
+from quantcloud.storage.jobs.rows.columns import (
     CHANGING,
     INTERNAL,
     RECORD_COLUMNS,
@@ -23,7 +23,7 @@ from quantcloud.storage.jobs.columns import (
     tags_to_json,
     values_of,
 )
-from quantcloud.storage.jobs.event_rows import row_of
+from quantcloud.storage.jobs.rows.event_rows import row_of
 from quantcloud.storage.unit_of_work.transaction import Transaction
 
 _SELECT = select(*RECORD_COLUMNS).where(jobs.c.id == bindparam("job_id")).with_for_update()
@@ -128,16 +128,11 @@ def advance(
 
 
 def _steps(job: Job, changes: Sequence[Change]) -> list[Job]:
-    encoded: list[Change] = []
-    for change in changes:
-        if change.metadata is not None:
-            # Encoded once, even if several rows contain it.
-            change = Change(  # noqa: PLW2901
-                change.status, change.at, change.backend, change.method, change.error_message,
-                JsonObject(change.metadata), change.is_progress,
-            )  # fmt: skip
-        encoded.append(change)
-    return job.after_each(encoded)
+    # Metadata is encoded once, even if several rows contain it.
+    return job.after_each(
+        change if change.metadata is None else replace(change, metadata=JsonObject(change.metadata))
+        for change in changes
+    )
 
 
 def _add_events(

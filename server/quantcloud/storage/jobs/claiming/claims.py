@@ -4,7 +4,6 @@ import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, select
 
@@ -15,9 +14,8 @@ from quantcloud.routing.method import Method
 from quantcloud.storage.database.interface import Steps
 from quantcloud.storage.database.tables import job_circuits
 from quantcloud.storage.job_record import JobRecord, NewJob
-from quantcloud.storage.jobs import rows as job_rows
-from quantcloud.storage.jobs.room import Fit, Room
-from quantcloud.storage.jobs.turns import (
+from quantcloud.storage.jobs.claiming.room import Fit, Room
+from quantcloud.storage.jobs.claiming.turns import (
     MOVE_LAST,
     Arrivals,
     Queue,
@@ -25,20 +23,13 @@ from quantcloud.storage.jobs.turns import (
     free_accounts,
     in_turn,
 )
+from quantcloud.storage.jobs.rows import job_rows
+from quantcloud.storage.jobs.rows.documents import StoredCircuit, unpack_method
 from quantcloud.storage.unit_of_work.transaction import Transaction
 
 _CIRCUIT = select(job_circuits.c.qasm, job_circuits.c.analysis, job_circuits.c.sweep).where(
     job_circuits.c.job_id == bindparam("job_id")
 )
-_METHOD = "method"
-
-
-class StoredCircuit(NamedTuple):
-    """The row of a circuit."""
-
-    qasm: bytes
-    analysis: Mapping[str, Any]
-    sweep: bytes | None
 
 
 @value_object
@@ -79,23 +70,6 @@ class ClaimedJobs(list[Claim]):
         self.left = left
         self.blocked = blocked
         self.crowded = crowded
-
-
-def packed_method(method: Method) -> dict[str, Any]:
-    """Return what is stored of a job's method beside its analysis."""
-    names = ("memory_bytes", "seconds", "cores", "parallel")
-    return {_METHOD: {name: getattr(method, name) for name in names}}
-
-
-def _stored_method(job: Job, circuit: StoredCircuit) -> Method:
-    name, stored = job.method or "", circuit.analysis.get(_METHOD, {})
-    try:
-        figures = int(stored["memory_bytes"]), float(stored["seconds"]), int(stored["cores"])
-        parallel = float(stored.get("parallel", 0.0))
-    except (KeyError, TypeError, ValueError):
-        # An older server stored none. If it is damaged, `Jobs.input_of` says so.
-        return Method(name, 0, 0.0)
-    return Method(name, *figures[:2], cores=figures[2], parallel=parallel)
 
 
 def claim(
@@ -144,7 +118,7 @@ def _circuit(tx: Transaction, job: Job) -> tuple[NewJob | StoredCircuit, Method]
     if (new := tx.pending.new.get(job.id)) is not None:
         return new, new.method
     circuit = StoredCircuit(*tx.look_up(_CIRCUIT, {"job_id": job.id}).one())
-    return circuit, _stored_method(job, circuit)
+    return circuit, unpack_method(job, circuit)
 
 
 def _dispatch(tx: Transaction, record: JobRecord, owner: str, at: datetime) -> JobRecord:

@@ -19,8 +19,9 @@ from quantcloud.storage.database import codec
 from quantcloud.storage.database.interface import AnyRow, Connection, Database
 from quantcloud.storage.database.queries import ACTIVE, Values, identifier, place, queued
 from quantcloud.storage.database.tables import job_circuits, job_results, jobs
-from quantcloud.storage.jobs import documents, listing, outlook, sweeps
-from quantcloud.storage.jobs.columns import JOB_COLUMNS, job_of
+from quantcloud.storage.jobs.reading import listing, outlook
+from quantcloud.storage.jobs.rows import documents, sweeps
+from quantcloud.storage.jobs.rows.columns import JOB_COLUMNS, job_of
 from quantcloud.storage.unit_of_work.transaction import COUNT_WAITING
 
 # The number of jobs in a backend's mean time in the queue.

@@ -8,21 +8,16 @@ leases ended cannot write.
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import bindparam, delete, insert, or_, select, update
+from sqlalchemy import bindparam, delete, or_, select
 
 from quantcloud.domain.job import LEASED, JobEvent
-from quantcloud.storage.database.queries import ACTIVE, status_in
+from quantcloud.storage.database.queries import ACTIVE, status_in, upsert
 from quantcloud.storage.database.tables import jobs, lease_owners
-from quantcloud.storage.jobs import writes as job_writes
+from quantcloud.storage.jobs.writing import writes
 from quantcloud.storage.unit_of_work.group_commit import Writer
 from quantcloud.storage.unit_of_work.transaction import Transaction
 
-_EXTEND = (
-    update(lease_owners)
-    .where(lease_owners.c.owner == bindparam("of_owner"))
-    .values(expires_at=bindparam("until"))
-)
-_INSERT = insert(lease_owners)
+_EXTEND = upsert(lease_owners, lambda new: {"expires_at": new.expires_at})
 _EXPIRED = lease_owners.c.expires_at <= bindparam("at", type_=lease_owners.c.expires_at.type)
 _ORPHANS = (
     select(jobs.c.id)
@@ -54,8 +49,7 @@ class Leases:
         """Extend the leases of `owner` to `until`."""
 
         def unit(tx: Transaction) -> None:
-            if tx.write(_EXTEND, {"of_owner": owner, "until": until}).rowcount == 0:
-                tx.write(_INSERT, {"owner": owner, "expires_at": until})
+            tx.write(_EXTEND, {"owner": owner, "expires_at": until})
 
         await self._writer.run(unit)
 
@@ -85,7 +79,7 @@ class Leases:
 
 def _take_back(tx: Transaction, by: str, at: datetime) -> list[JobEvent]:
     values = {"by": by, "at": at}
-    events = job_writes.return_all(tx, tx.read(_ORPHANS, values).scalars(), at, lost=True)
+    events = writes.return_all(tx, tx.read(_ORPHANS, values).scalars(), at, lost=True)
     tx.write(_FORGET_EXPIRED, values)
     return events
 
@@ -93,4 +87,4 @@ def _take_back(tx: Transaction, by: str, at: datetime) -> list[JobEvent]:
 def _disown(tx: Transaction, owner: str, known: Collection[str], at: datetime) -> list[JobEvent]:
     held = tx.read(_HELD, {"of_owner": owner}).all()
     ids = [row.id for row in held if row.lease_token not in known]
-    return job_writes.return_all(tx, ids, at, lost=False)
+    return writes.return_all(tx, ids, at, lost=False)

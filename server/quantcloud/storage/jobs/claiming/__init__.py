@@ -1,0 +1,1 @@
+"""Which queued jobs a server takes, and in what order."""

@@ -1,0 +1,1 @@
+"""Jobs, their events and their circuits as rows, and back."""
