@@ -4,6 +4,7 @@ Operators use an explicit stack, so only brackets nest calls of Python, and thei
 """
 
 from collections.abc import Callable, Container, Mapping
+from itertools import chain
 from typing import Final
 
 from quantcloud.circuits.expressions import ExpressionError, finite
@@ -56,17 +57,12 @@ class ExpressionReader:
 
     def codes(self, end: str) -> tuple[syntax.Code, ...]:
         """Read expressions that are separated by commas, up to `end`, which is not read."""
-        found: list[syntax.Code] = []
-        while not self._lexer.at(end):
-            found.append(self.code())
-            if not self._lexer.accept(","):
-                break
-        return tuple(found)
+        return tuple(self._lexer.listed_before(end, self.code))
 
     def index(self) -> syntax.Code:
         """Read the index after an opening bracket, and the closing bracket."""
         items: list[syntax.Item] = []
-        self._nested(self._indices, items)
+        self._indices(items)
         return tuple(items)
 
     def values(self) -> syntax.Code:
@@ -77,10 +73,8 @@ class ExpressionReader:
             if self._index_part(items) is None:
                 raise self._lexer.error("expected a range such as [0:3]", start)
             self._lexer.expect("]", "after the range")
-        elif self._lexer.accept("{"):
-            self._nested(self._set, items)
         else:
-            self._expression(items)
+            self._set_or(self._expression, items)
         return tuple(items)
 
     def type_name(self, what: str = "a type", kinds: Container[str] = SCALARS) -> syntax.TypeName:
@@ -98,21 +92,15 @@ class ExpressionReader:
             lexer.expect("]", "after the size")
         return syntax.TypeName(word, size, start)
 
-    def _nested(self, read: Callable[[list[syntax.Item]], None], items: list[syntax.Item]) -> None:
-        if self._depth >= _MOST_BRACKETS:
+    def _expression(self, items: list[syntax.Item]) -> None:
+        lexer = self._lexer
+        if self._depth > _MOST_BRACKETS:
             raise refusal(
-                self._lexer,
+                lexer,
                 f"expressions with more than {_MOST_BRACKETS} nested brackets",
                 "give parts of it a name with 'const'",
             )
         self._depth += 1
-        try:
-            read(items)
-        finally:
-            self._depth -= 1
-
-    def _expression(self, items: list[syntax.Item]) -> None:
-        lexer = self._lexer
         waiting: list[tuple[int, syntax.Operator]] = []
         while True:
             self._prefixes(waiting)
@@ -134,6 +122,7 @@ class ExpressionReader:
                 else f"expected an operator, got {lexer.described()}"
             )
         self._release(items, waiting, -1)
+        self._depth -= 1
 
     def _prefixes(self, waiting: list[tuple[int, syntax.Operator]]) -> None:
         lexer = self._lexer
@@ -162,7 +151,7 @@ class ExpressionReader:
         elif kind == "imaginary":
             raise refused(lexer, "complex")
         elif lexer.accept("("):
-            self._nested(self._expression, items)
+            self._expression(items)
             lexer.expect(")", "for the '(' above")
         elif text == "{" and kind == "op":
             raise lexer.error("a set such as {0, 2} can only stand in an index or a 'for'")
@@ -171,7 +160,7 @@ class ExpressionReader:
             raise lexer.error(f"expected a number or an expression, got {got}")
         while lexer.at("[") and lexer.kind == "op":
             lexer.advance()
-            self._nested(self._indices, items)
+            self._indices(items)
 
     def _literal(self) -> syntax.Literal:
         lexer = self._lexer
@@ -210,7 +199,7 @@ class ExpressionReader:
         if text in SCALARS:
             wanted = self.type_name()
             lexer.expect("(", "after the type, for a conversion")
-            self._nested(self._expression, items)
+            self._expression(items)
             lexer.expect(")", "after the value")
             items.append(syntax.Cast(wanted, start))
             return
@@ -223,62 +212,50 @@ class ExpressionReader:
             items.append(syntax.Literal("bool", int(text == "true")))
         elif lexer.at("(") and lexer.kind == "op":
             lexer.advance()
-            count = 0
-            while not lexer.at(")"):
-                self._nested(self._expression, items)
-                count += 1
-                if not lexer.accept(","):
-                    break
+            arguments = self.codes(")")
             lexer.expect(")", "or ',' after the argument")
-            items.append(syntax.Call(text, count, start))
+            items += (*chain(*arguments), syntax.Call(text, len(arguments), start))
         else:
             items.append(syntax.Name(text, start))
 
     def _indices(self, items: list[syntax.Item]) -> None:
         lexer = self._lexer
-        start, count = lexer.start, 0
-        while True:
-            if lexer.accept("{"):
-                self._nested(self._set, items)
-            else:
-                self._index_part(items)
-            count += 1
-            if not lexer.accept(","):
-                break
+        start = lexer.start
+        parts = lexer.listed(lambda: self._set_or(self._index_part, items))
         lexer.expect("]", "after the index")
-        items.append(syntax.Index(count, start))
+        items.append(syntax.Index(len(parts), start))
 
     def _index_part(self, items: list[syntax.Item]) -> syntax.Span | None:
         """Read an expression or a range; return the range."""
         lexer = self._lexer
         start, has_first = lexer.start, not lexer.at(":")
         if has_first:
-            self._nested(self._expression, items)
+            self._expression(items)
         if not lexer.accept(":"):
             return None
-        parts = 1
         has_last = not (lexer.at("]") or lexer.at(":"))
         if has_last:
-            self._nested(self._expression, items)
-        has_step = lexer.at(":")
-        if lexer.accept(":"):
+            self._expression(items)
+        has_step = lexer.accept(":")
+        if has_step:
             if not has_last:
                 raise lexer.error("a range has its step in the middle, as in [0:2:6]")
-            parts += 1
             has_last = not lexer.at("]")
             if has_last:
-                self._nested(self._expression, items)
+                self._expression(items)
         span = syntax.Span(has_first, has_step, has_last, start)
         items.append(span)
         return span
 
-    def _set(self, items: list[syntax.Item]) -> None:
+    def _set_or(
+        self, read: Callable[[list[syntax.Item]], object], items: list[syntax.Item]
+    ) -> None:
+        """Read a set, or what `read` reads."""
         lexer = self._lexer
-        start, count = lexer.start, 0
-        while not lexer.at("}"):
-            self._nested(self._expression, items)
-            count += 1
-            if not lexer.accept(","):
-                break
+        if not lexer.accept("{"):
+            read(items)
+            return
+        start = lexer.start
+        elements = self.codes("}")
         lexer.expect("}", "after the set")
-        items.append(syntax.IndexSet(count, start))
+        items += (*chain(*elements), syntax.IndexSet(len(elements), start))

@@ -95,13 +95,13 @@ class Target(NamedTuple):
 
 
 class Declaration(NamedTuple):
-    """A variable or a constant. The type `qubit` declares qubits; then there is no value."""
+    """A variable, a constant or a parameter. Only the type `qubit` declares qubits."""
 
     type: TypeName
     name: str
-    value: Value | None
-    is_constant: bool
     start: int
+    value: Value | None = None
+    is_constant: bool = False
 
 
 class Input(NamedTuple):
@@ -180,7 +180,8 @@ class Delay(NamedTuple):
 class Expression(NamedTuple):
     """A call of a subroutine as a statement."""
 
-    value: Code
+    arguments: tuple[Code, ...]
+    call: Call
     start: int
 
 
@@ -234,33 +235,24 @@ class Return(NamedTuple):
     start: int
 
 
-class Parameter(NamedTuple):
-    """A parameter of a subroutine."""
-
-    type: TypeName
-    name: str
-    start: int
-
-
 class Subroutine(NamedTuple):
     """`def name(parameters) -> result body`."""
 
     name: str
-    parameters: tuple[Parameter, ...]
+    parameters: tuple[Declaration, ...]
     result: TypeName | None
     body: "Body"
     start: int
 
 
 class GateBody(NamedTuple):
-    """`gate name(params) qubits body`. `brace` is the offset of the body."""
+    """`gate name(params) qubits body`."""
 
     name: str
     params: tuple[str, ...]
     qubits: tuple[str, ...]
     body: "Body"
     start: int
-    brace: int
 
 
 class Opaque(NamedTuple):

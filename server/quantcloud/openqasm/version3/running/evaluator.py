@@ -50,36 +50,27 @@ class Evaluator:
         self._names = names
         self._subroutines = subroutines
 
-    def evaluate(self, code: syntax.Code, *, real: bool = False) -> AnyValue | None:
-        """Return the value of an expression, or None for a subroutine without a result.
-
-        If `real`, whole numbers divide as real ones.
-        """
-        found = self.parts(code, real=real)
-        return found[-1] if found else None
+    def evaluate(self, code: syntax.Code, *, real: bool = False) -> AnyValue:
+        """Return the value of an expression; if `real`, whole numbers divide as real ones."""
+        return self.parts(code, real=real)[-1]
 
     def parts(self, code: syntax.Code, *, real: bool = False) -> list[AnyValue]:
         """Return the values of adjacent expressions."""
         stack: list[AnyValue] = []
         if len(code) > _SHORT:
             self._builder.charge(len(code) // _SHORT, _start(code))
-        for place, item in enumerate(code, 1):
+        for item in code:
             try:
-                value = self._item(item, stack, code, real=real)
+                stack.append(self._item(item, stack, code, real=real))
             except ExpressionError as error:
                 raise self._lexer.error(
                     f"in this expression: {error}", _start((item,)) or _start(code)
                 ) from None
-            if value is None:
-                if stack or place < len(code):
-                    raise self._lexer.error("this subroutine has no result", _start((item,)))
-                return []
-            stack.append(value)
         return stack
 
     def _item(  # noqa: PLR0911 - one for each kind of item
         self, item: syntax.Item, stack: list[AnyValue], code: syntax.Code, *, real: bool
-    ) -> AnyValue | None:
+    ) -> AnyValue:
         match item:
             case syntax.Literal():
                 return Known(Type(item.kind, item.size), item.value)
@@ -116,10 +107,13 @@ class Evaluator:
         first, second = (self._classical(value, item.start) for value in (left, right))
         return operate(item.symbol, first, second, real=real)
 
-    def _called(self, item: syntax.Call, stack: list[AnyValue], *, real: bool) -> AnyValue | None:
+    def _called(self, item: syntax.Call, stack: list[AnyValue], *, real: bool) -> AnyValue:
         arguments = [stack.pop() for _ in range(item.number)][::-1]
         if item.name in self._names.subroutines:
-            return self._subroutines(item, arguments)
+            value = self._subroutines(item, arguments)
+            if value is None:
+                raise self._lexer.error("this subroutine has no result", item.start)
+            return value
         values = [self._classical(argument, item.start) for argument in arguments]
         result = call(item.name, values, real=real)
         if result is None:
@@ -179,10 +173,7 @@ class Evaluator:
 
     def value(self, code: syntax.Code, *, real: bool = False) -> Classical:
         """Return the value of an expression that is no qubit, range or set."""
-        value = self.evaluate(code, real=real)
-        if value is None:
-            raise self._lexer.error("this subroutine has no result", _start(code))
-        return self._classical(value, _start(code))
+        return self._classical(self.evaluate(code, real=real), _start(code))
 
     def angle(self, code: syntax.Code) -> Expression:
         with self._lexer.located("in this expression", _start(code)):
@@ -257,7 +248,7 @@ class Evaluator:
             return whole
         probe = Runtime(Type("bit", whole.size), (whole,))
         selector = self.evaluate(index[:-1])
-        if selector is None or isinstance(selector, Runtime):
+        if isinstance(selector, Runtime):
             raise self._lexer.error(
                 "an assignment to an index that depends on a measurement is not supported", start
             )

@@ -87,25 +87,17 @@ class GateCalls:
                 self._flow.block(node.body, node.start)
         finally:
             self._defining = None
-        gates = self._builder.gates
-        body = self._without_itself(node)
-        gates.define(node.name, len(node.params), len(node.qubits), body, node.brace)
-        if self._body_phases and node.name in gates.definitions:
-            self._phases[node.name] = tuple(self._body_phases)
-
-    def _without_itself(self, node: syntax.GateBody) -> list[GateCall]:
-        """Replace the gate itself, which modifiers have led to, by builtin gates.
-
-        As in stdgates.inc, the body may hold only that call: the gate is the standard one then.
-        """
-        width = len(node.qubits)
-        params = tuple([(place,) for place in range(len(node.params))])
+        width, params = len(node.qubits), tuple([(place,) for place in range(len(node.params))])
+        # Modifiers can lead to the gate itself: a controlled swap is a cswap. If the body is only
+        # that call, as in stdgates.inc, the gate is the standard one.
         if self._body == [GateCall(node.name, tuple(range(width)), params)] and not any(
             map(is_constant, self._body[0].params)
         ):
-            return self._body
-        steps = Steps(width, tuple(self._body))
-        return list(modified_gates.without_shadowed(steps, {node.name: None}).calls)
+            return
+        body = modified_gates.without_shadowed(Steps(width, tuple(self._body)), {node.name})
+        self._builder.gates.define(node.name, len(params), width, body.calls)
+        if self._body_phases:
+            self._phases[node.name] = tuple(self._body_phases)
 
     # Calls
 
@@ -131,7 +123,7 @@ class GateCalls:
             only = steps.calls[0]
             self._apply(only.name, only.params, operands, node.start)
             return
-        self._apply_steps(steps, operands, node.start)
+        self._apply_steps(name, steps, operands, node.start)
 
     def _resolved(self, node: syntax.Gate) -> str:
         name, builder = node.name, self._builder
@@ -153,14 +145,15 @@ class GateCalls:
         call = GateCall(name, tuple(range(len(operands))), angles)
         self._append((call,), operands, name, start)
 
-    def _apply_steps(self, steps: Steps, operands: list[Operand], start: int) -> None:
+    def _apply_steps(self, name: str, steps: Steps, operands: list[Operand], start: int) -> None:
         if len(operands) != steps.width:
             takes = quantity(steps.width, "qubit")
             raise self._lexer.error(f"this gate takes {takes}, got {len(operands)}", start)
         if self._defining is None:
-            self._builder.gate_steps(steps.calls, operands, start, self._guards.condition)
+            with self._lexer.located("in this expression", start):
+                self._builder.gate_steps(name, steps.calls, operands, start, self._guards.condition)
         else:
-            self._append(steps.calls, operands, "with its modifiers", start)
+            self._append(steps.calls, operands, name, start)
 
     def _append(
         self, calls: Sequence[GateCall], operands: Sequence[Operand], name: str, start: int
@@ -181,8 +174,7 @@ class GateCalls:
         gates = self._builder.gates
         width = 0
         if name != PHASE:
-            width = gates.signature(name).num_qubits
-            gates.check_call(name, len(angles), width, node.start)
+            width = gates.check_call(name, len(angles), None, node.start).num_qubits
         arguments = tuple([self._argument(modifier) for modifier in node.modifiers])
         words = tuple([modifier.word for modifier in node.modifiers])
         # An angle that is a parameter may be equal to one that is a number.

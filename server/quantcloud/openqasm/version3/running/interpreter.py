@@ -133,14 +133,15 @@ class Interpreter:
         self.names.subroutines[node.name] = node
 
     def _expression(self, node: syntax.Expression) -> None:
-        call = node.value[-1]
-        if isinstance(call, syntax.Call) and call.name not in self.names.subroutines:
-            if self._builder.gates.is_known(call.name):
-                raise self._lexer.error(
-                    f"expected the qubits of gate {shown(call.name)}", node.start
-                )
-            raise self._lexer.error(f"{shown(call.name)} is no subroutine and no gate", node.start)
-        self._evaluator.evaluate(node.value)
+        name = node.call.name
+        if name not in self.names.subroutines:
+            raise self._lexer.error(
+                f"expected the qubits of gate {shown(name)}"
+                if self._builder.gates.is_known(name)
+                else f"{shown(name)} is no subroutine and no gate",
+                node.start,
+            )
+        self._call(node.call, [self._evaluator.evaluate(each) for each in node.arguments])
 
     def _call(self, call: syntax.Call, arguments: Sequence[AnyValue]) -> Classical | None:
         node = self.names.subroutines[call.name]
@@ -186,7 +187,7 @@ class Interpreter:
         return None if result is None else result.value
 
     def _bound(
-        self, parameter: syntax.Parameter, argument: AnyValue, call: syntax.Call
+        self, parameter: syntax.Declaration, argument: AnyValue, call: syntax.Call
     ) -> Variable | Qubits:
         name = shown(parameter.name)
         if parameter.type.kind == "qubit":
