@@ -106,7 +106,7 @@ class GateCalls:
         name = self._resolved(node)
         operands = [self._evaluator.qubits(code) for code in node.operands]
         if name == PHASE and len(angles) != 1:
-            raise self._lexer.error("'gphase' takes 1 parameter", node.start)
+            raise self._lexer.error(f"'gphase' takes 1 parameter, got {len(angles)}", node.start)
         if not node.modifiers:
             if name == PHASE:
                 # Its only effect is in a definition.
