@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quantcloud.circuits import Circuit, expanded
-from quantcloud.circuits.content import content
+from quantcloud.circuits.analysis.content import content
+from quantcloud.circuits.analysis.interaction import interaction, link_bits
 from quantcloud.circuits.gates import STANDARD_GATES, definition_calls
-from quantcloud.circuits.interaction import interaction, link_bits
 from quantcloud.openqasm import examine, parse
 from quantcloud.openqasm.lowering import standard_definition
 

@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from quantcloud.circuits.algorithms import MAX_OPERATIONS, algorithm
+from quantcloud.circuits.analysis.algorithms import MAX_OPERATIONS, algorithm
+from quantcloud.circuits.analysis.content import TooMuchError, content, counted
+from quantcloud.circuits.analysis.depth import depth
+from quantcloud.circuits.analysis.interaction import interaction
 from quantcloud.circuits.certain import decided
 from quantcloud.circuits.classical import logic_gates
-from quantcloud.circuits.content import TooMuchError, content, counted
-from quantcloud.circuits.depth import depth
 from quantcloud.circuits.expand import expanded, standard_calls, with_measurements
 from quantcloud.circuits.gates import STANDARD_GATES, is_clifford
-from quantcloud.circuits.interaction import interaction
 from quantcloud.circuits.ir import (
     CONTROL,
     Circuit,

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import NamedTuple, TypeVar
 
+from quantcloud.circuits.analysis.interaction import link_bits
 from quantcloud.circuits.gates import STANDARD_GATES, definition_calls
-from quantcloud.circuits.interaction import link_bits
 from quantcloud.circuits.ir import Circuit, GateDefinition, Operation
 
 _PAIR = 2
