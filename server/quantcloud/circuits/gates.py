@@ -6,7 +6,6 @@ circuit library with Qiskit's names and order of arguments and qubits.
 """
 
 import math
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -164,19 +163,12 @@ CONTROLLED_GATES: Final[Mapping[str, tuple[int, str]]] = {
 `cu` has one more angle than `u`: its phase."""
 
 
-_QUBITS: Final = "abcde"
-_CALL: Final = re.compile(r" *(?P<name>\w+)(?:\(.*\))? (?P<qubits>[a-e](?:,[a-e])*)")
-
-
 def definition_calls(name: str) -> Sequence[tuple[str, tuple[int, ...]]]:
     """Return the gates in a standard gate's definition: their names and qubits, no angles."""
-    statements = (STANDARD_GATES[name].definition or "").split(";")[:-1]
     calls: list[tuple[str, tuple[int, ...]]] = []
-    for statement in statements:
-        match = _CALL.fullmatch(statement)
-        assert match is not None  # noqa: S101 - the definitions above are all of this form
-        qubits = match["qubits"].split(",")
-        calls.append((match["name"], tuple([_QUBITS.index(qubit) for qubit in qubits])))
+    for statement in (STANDARD_GATES[name].definition or "").split(";")[:-1]:
+        gate, qubits = statement.split()
+        calls.append((gate.split("(")[0], tuple(map("abcde".index, qubits.split(",")))))
     return calls
 
 

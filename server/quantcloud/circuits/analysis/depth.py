@@ -1,64 +1,47 @@
 """The depth of a circuit."""
 
-from quantcloud.circuits.ir import (
-    CONTROL,
-    Assignment,
-    Bits,
-    Circuit,
-    Condition,
-    Operation,
-)
+from quantcloud.circuits.ir import CONTROL, Assignment, Bits, Circuit, Condition
 
 
 def depth(circuit: Circuit) -> int:
     """Return the length of the longest chain of operations that share a qubit or a bit.
 
     A barrier has no length, but operations after it on its qubits come after all operations before
-    it. A condition counts as a use of its bits.
+    it. A condition counts as a use of its bits. The computation of a value has no length either,
+    but its bits come after those that it reads.
     """
-    qubits = [0] * circuit.num_qubits
-    clbits = [0] * (circuit.num_clbits + circuit.scratch_bits)
-    for operation in circuit.operations:
-        name, operands, params, targets, condition = operation
-        if condition is None and not targets and name != "barrier":
-            if len(operands) == 1:
-                qubits[operands[0]] += 1
+    width = circuit.num_qubits
+    # Of the qubits, and then of the classical bits.
+    levels = [0] * (width + circuit.num_clbits + circuit.scratch_bits)
+    for name, qubits, params, clbits, condition in circuit.operations:
+        if condition is None and not clbits and name != "barrier":
+            if len(qubits) == 1:
+                levels[qubits[0]] += 1
                 continue
-            if len(operands) == 2:  # noqa: PLR2004 - nearly all gates have one or two
-                first, second = operands
-                level = max(qubits[first], qubits[second]) + 1
-                qubits[first] = qubits[second] = level
+            if len(qubits) == 2:  # noqa: PLR2004 - nearly all gates have one or two
+                first, second = qubits
+                levels[first] = levels[second] = max(levels[first], levels[second]) + 1
                 continue
+        bits = [*qubits, *[width + bit for bit in clbits]]
+        read = written = [] if condition is None else [_places(width, condition)]
         if name == "assign":
-            _computed(circuit.assignments[int(params[0])], condition, clbits)
-        elif name not in CONTROL:
-            _deepen(operation, qubits, clbits)
-    return max(max(qubits, default=0), max(clbits, default=0))
+            assignment = circuit.assignments[int(params[0])]
+            read = read + [
+                _places(width, item) for item in assignment.formula if isinstance(item, Bits)
+            ]
+            written = [_places(width, assignment)]
+        elif name in CONTROL:
+            continue
+        level = max([levels[bit] for bit in bits], default=0)
+        for places in read:
+            level = max(level, *levels[places])
+        level += name not in ("barrier", "assign")
+        for bit in bits:
+            levels[bit] = level
+        for places in written:
+            levels[places] = [level] * (places.stop - places.start)
+    return max(levels, default=0)
 
 
-def _deepen(operation: Operation, qubits: list[int], clbits: list[int]) -> None:
-    """Update the levels of qubits and bits for an operation of any kind."""
-    name, operands, _, targets, condition = operation
-    level = max([qubits[bit] for bit in operands], default=0)
-    for bit in targets:
-        level = max(level, clbits[bit])
-    if condition is not None:
-        begin, end = condition.offset, condition.offset + condition.size
-        level = max(level, max(clbits[begin:end], default=0)) + 1
-        clbits[begin:end] = [level] * condition.size
-    elif name != "barrier":
-        level += 1
-    for bit in operands:
-        qubits[bit] = level
-    for bit in targets:
-        clbits[bit] = level
-
-
-def _computed(assignment: Assignment, condition: Condition | None, levels: list[int]) -> None:
-    """Give the bits of an assignment the level of those that it reads."""
-    read = [item for item in assignment.formula if isinstance(item, Bits)]
-    ranges = [(item.offset, item.size) for item in read]
-    if condition is not None:
-        ranges.append((condition.offset, condition.size))
-    level = max([max(levels[offset : offset + size], default=0) for offset, size in ranges] or [0])
-    levels[assignment.offset : assignment.offset + assignment.size] = [level] * assignment.size
+def _places(width: int, bits: Condition | Bits | Assignment) -> slice:
+    return slice(width + bits.offset, width + bits.offset + bits.size)
