@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from typing import Final
 
 from quantcloud.openqasm.lexer import shown
+from quantcloud.openqasm.version3.arithmetic.values import INT, Known
 from quantcloud.openqasm.version3.reading import syntax
 from quantcloud.openqasm.version3.reading.expressions import ExpressionReader
 from quantcloud.openqasm.version3.reading.words import SCALARS
@@ -26,7 +27,7 @@ class DeclarationReader(ExpressionReader, ABC):
         lexer = self._lexer
         start = lexer.start
         if lexer.accept("measure"):
-            return syntax.Measurement(self.code(), start)
+            return syntax.Measure(self.code(), start)
         return self.code()
 
     def _variable(self, *, is_constant: bool = False) -> syntax.Declaration:
@@ -55,7 +56,7 @@ class DeclarationReader(ExpressionReader, ABC):
             size = self.code()
             lexer.expect("]", "after the size")
         # A register without a size has one bit, and is no scalar.
-        wanted = syntax.TypeName(kind, size or (syntax.Literal("int", 1),), start)
+        wanted = syntax.TypeName(kind, size or (Known(INT, 1),), start)
         return syntax.Declaration(wanted, name, start)
 
     def _input(self, start: int) -> syntax.Input:

@@ -10,7 +10,14 @@ from typing import Final
 from quantcloud.circuits.expressions import ExpressionError, finite
 from quantcloud.openqasm.builder import DT_SECONDS
 from quantcloud.openqasm.lexer import Lexer
-from quantcloud.openqasm.version3.arithmetic.values import whole_number
+from quantcloud.openqasm.version3.arithmetic.values import (
+    BOOL,
+    DURATION,
+    FLOAT,
+    Known,
+    Type,
+    whole_number,
+)
 from quantcloud.openqasm.version3.reading import syntax
 from quantcloud.openqasm.version3.reading.words import REFUSED, SCALARS, refusal, refused
 
@@ -40,7 +47,13 @@ _PREFIX: Final = {"-": "neg", "~": "~", "!": "!", "+": ""}
 _PREFIX_LEVEL: Final = 11
 _MOST_BRACKETS: Final = 60
 _LONGEST: Final = 200_000
-_UNITS: Final = {"dt": DT_SECONDS, "ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}
+_UNITS: Final = {
+    "dt": DT_SECONDS,
+    "ns": 1e-9,
+    **dict.fromkeys(("us", "\u00b5s", "\u03bcs"), 1e-6),
+    "ms": 1e-3,
+    "s": 1.0,
+}
 
 
 class ExpressionReader:
@@ -162,34 +175,29 @@ class ExpressionReader:
             lexer.advance()
             self._indices(items)
 
-    def _literal(self) -> syntax.Literal:
+    def _literal(self) -> Known:
         lexer = self._lexer
         kind, text = lexer.kind, lexer.text
         if kind in ("int", "based"):
             value = lexer.whole_number("a number", 20)
             if value is None:
                 try:
-                    return syntax.Literal("float", finite(float(text)))
+                    return Known(FLOAT, finite(float(text)))
                 except (ExpressionError, ValueError):
                     raise lexer.error("this number is too large") from None
-            type_, _ = whole_number(value)
-            return syntax.Literal(type_.kind, value, type_.size)
-        try:
+            return whole_number(value)
+        if kind == "string":
+            digits = text[1:-1].replace("_", "")
+            if not digits or digits.strip("01"):
+                raise lexer.error("a string stands for bits here and consists of 0 and 1")
+            literal = Known(Type("bit", len(digits)), int(digits, 2))
+        else:
+            unit = ""
             if kind == "timing":
                 unit = "dt" if text.endswith("dt") else text.lstrip("0123456789._eE+-")
-                number = finite(float(text[: -len(unit)]))
-                literal = syntax.Literal(
-                    "duration", number * _UNITS[unit.replace("\u00b5", "u").replace("\u03bc", "u")]
-                )
-            elif kind == "string":
-                digits = text[1:-1].replace("_", "")
-                if not digits or digits.strip("01"):
-                    raise lexer.error("a string stands for bits here and consists of 0 and 1")
-                literal = syntax.Literal("bit", int(digits, 2), len(digits))
-            else:
-                literal = syntax.Literal("float", finite(float(text)))
-        except ExpressionError as error:
-            raise lexer.error(f"in this expression: {error}") from None
+            with lexer.located("in this expression", lexer.start):
+                number = finite(float(text.removesuffix(unit)))
+            literal = Known(DURATION, number * _UNITS[unit]) if unit else Known(FLOAT, number)
         lexer.advance()
         return literal
 
@@ -201,7 +209,7 @@ class ExpressionReader:
             lexer.expect("(", "after the type, for a conversion")
             self._expression(items)
             lexer.expect(")", "after the value")
-            items.append(syntax.Cast(wanted, start))
+            items.append(wanted)
             return
         if text in REFUSED:
             raise refused(lexer, text)
@@ -209,7 +217,7 @@ class ExpressionReader:
             raise lexer.error("a measurement has to be the whole value of an assignment")
         lexer.advance()
         if text in ("true", "false"):
-            items.append(syntax.Literal("bool", int(text == "true")))
+            items.append(Known(BOOL, int(text == "true")))
         elif lexer.at("(") and lexer.kind == "op":
             lexer.advance()
             arguments = self.codes(")")

@@ -144,7 +144,7 @@ class StatementReader(DeclarationReader):
             )
         lexer.advance()
         value = self.value()
-        if symbol != "=" and isinstance(value, syntax.Measurement):
+        if symbol != "=" and isinstance(value, syntax.Measure):
             raise lexer.error("a measurement is assigned with '='", value.start)
         operator = None if symbol == "=" else symbol[:-1]
         return syntax.Assign(syntax.Target(name, index, start), operator, value, start)
@@ -216,7 +216,7 @@ class StatementReader(DeclarationReader):
         name, place = self._lexer.name("a classical bit")
         index = self.index() if self._lexer.accept("[") else None
         return syntax.Assign(
-            syntax.Target(name, index, place), None, syntax.Measurement(source, start), start
+            syntax.Target(name, index, place), None, syntax.Measure(source, start), start
         )
 
     def _delay(self, start: int) -> syntax.Statement:

@@ -2,13 +2,7 @@
 
 from typing import NamedTuple, TypeAlias
 
-
-class Literal(NamedTuple):
-    """A number, or a string of bits of `size`. `kind` is the kind of its type."""
-
-    kind: str
-    value: float
-    size: int | None = None
+from quantcloud.openqasm.version3.arithmetic.values import Known
 
 
 class Name(NamedTuple):
@@ -35,17 +29,13 @@ class Call(NamedTuple):
 
 
 class TypeName(NamedTuple):
-    """A type as written; `size` is the expression in brackets."""
+    """A type as written; `size` is the expression in brackets.
+
+    In an expression it is a conversion of the latest operand.
+    """
 
     kind: str
     size: "Code | None"
-    start: int
-
-
-class Cast(NamedTuple):
-    """A conversion of the latest operand."""
-
-    type: TypeName
     start: int
 
 
@@ -72,18 +62,18 @@ class IndexSet(NamedTuple):
     start: int
 
 
-Item: TypeAlias = Literal | Name | Operator | Call | Cast | Index | Span | IndexSet
+Item: TypeAlias = Known | Name | Operator | Call | TypeName | Index | Span | IndexSet
 Code: TypeAlias = tuple[Item, ...]
 
 
-class Measurement(NamedTuple):
-    """`measure source` as the value of an assignment."""
+class Measure(NamedTuple):
+    """`measure source`, as a statement or as the value of an assignment."""
 
     source: Code
     start: int
 
 
-Value: TypeAlias = Code | Measurement
+Value: TypeAlias = Code | Measure
 
 
 class Target(NamedTuple):
@@ -127,13 +117,6 @@ class Assign(NamedTuple):
     target: Target
     symbol: str | None
     value: Value
-    start: int
-
-
-class Measure(NamedTuple):
-    """A measurement whose outcome is not used: `measure source;`."""
-
-    source: Code
     start: int
 
 

@@ -72,16 +72,16 @@ class Evaluator:
         self, item: syntax.Item, stack: list[AnyValue], code: syntax.Code, *, real: bool
     ) -> AnyValue:
         match item:
-            case syntax.Literal():
-                return Known(Type(item.kind, item.size), item.value)
+            case Known():
+                return item
             case syntax.Name():
                 return self._name(item, code)
             case syntax.Operator():
                 return self._operated(item, stack, real=real)
             case syntax.Call():
                 return self._called(item, stack, real=real)
-            case syntax.Cast():
-                type_ = self.type_of(item.type)
+            case syntax.TypeName():
+                type_ = self.type_of(item)
                 return converted(self._classical(stack.pop(), item.start), type_)
             case syntax.Index():
                 parts = [stack.pop() for _ in range(item.number)]
@@ -258,11 +258,6 @@ class Evaluator:
             return found.bits
         raise self._lexer.error("these bits are not adjacent; assign one by one", start)
 
-    def alias_of_bits(self, code: syntax.Code) -> Bits | None:
-        """Return the adjacent bits of a register that an expression stands for, if it does."""
-        value = self.value(code)
-        return value.bits if isinstance(value, Runtime) and value.type.kind == "bit" else None
-
 
 def operand(value: Qubits, start: int) -> Operand:
     """Return qubits as the operand of a statement at `start`."""
@@ -278,4 +273,4 @@ def _instead(value: Classical) -> str:
 
 def _start(code: syntax.Code) -> int:
     """Return the offset of the first name or operator of an expression, or 0 for a literal."""
-    return min((item.start for item in code if not isinstance(item, syntax.Literal)), default=0)
+    return min((item.start for item in code if not isinstance(item, Known)), default=0)

@@ -23,7 +23,7 @@ from quantcloud.openqasm.version3.running.evaluator import Evaluator
 from quantcloud.openqasm.version3.running.gate_calls import GateCalls
 from quantcloud.openqasm.version3.running.guards import Frame, Guards, Leave, State
 from quantcloud.openqasm.version3.running.loops import Loops
-from quantcloud.openqasm.version3.running.names import Names, Variable
+from quantcloud.openqasm.version3.running.names import Names, Variable, output
 from quantcloud.openqasm.version3.running.storage import Storage
 
 _MOST_CALLS: Final = 40
@@ -115,15 +115,12 @@ class Interpreter:
         if isinstance(value, Qubits):
             self.names.declare(node.name, value, node.start)
             return
-        bits = self._evaluator.alias_of_bits(node.value)
-        if bits is None:
+        if not isinstance(value, Runtime) or value.type.kind != "bit" or value.bits is None:
             raise self._lexer.error(
                 "an alias stands for qubits, or for adjacent bits of a register", node.start
             )
-        type_ = Type("bit", bits.size)
-        variable = Variable(type_, Known(type_, 0), bits.offset, is_output=True)
-        variable.value = Runtime(type_, variable.read())
-        self.names.declare(node.name, variable, node.start)
+        register = output(Type("bit", value.bits.size), value.bits.offset)
+        self.names.declare(node.name, register, node.start)
 
     # Subroutines
 
