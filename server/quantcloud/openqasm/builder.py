@@ -311,6 +311,8 @@ class CircuitBuilder:
         condition: Condition | None,
     ) -> None:
         """Keep the operands idle, or all qubits if there are none."""
+        if seconds < 0:
+            raise self._lexer.error("a delay cannot be negative", start)
         for operand in operands or [self._all_qubits(start)]:
             self._charge_each(operand.size, 1, condition, start)
             qubits = zip(operand.bits(operand.size))

@@ -19,7 +19,8 @@ from quantcloud.circuits.expressions import (
     unary,
 )
 from quantcloud.circuits.ir import Expression
-from quantcloud.openqasm.lexer import Lexer, position, shown
+from quantcloud.openqasm.hints import not_defined
+from quantcloud.openqasm.lexer import Lexer, position
 
 # As in Python and Qiskit: -2^2 is -4, 2^-1 is 0.5, and only ^ is right-associative.
 _PRECEDENCE: Final[Mapping[str, int]] = {"+": 1, "-": 1, "*": 2, "/": 2, NEGATE: 3, "^": 4}
@@ -68,9 +69,7 @@ class _AngleParser:
                 self._apply(waiting.pop())
             waiting.append(symbol)
         if lexer.kind == "id" and (lexer.text in self._names or lexer.text in FUNCTIONS):
-            raise lexer.error(
-                f"an operator is missing before {lexer.described()}; for a product write '*'"
-            )
+            raise lexer.without_operator()
         if self._openings:
             line, column = position(lexer.source, self._openings[-1])
             raise lexer.error(
@@ -136,5 +135,4 @@ class _AngleParser:
         lexer = self._lexer
         if lexer.kind != "id":
             return lexer.error(f"expected a number or an expression, got {lexer.described()}")
-        known = ", ".join([*self._names][:8])
-        return lexer.error(f"{shown(lexer.text)} is not defined here; known are {known}")
+        return lexer.error(not_defined(lexer.text, self._names))

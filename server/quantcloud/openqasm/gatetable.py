@@ -150,6 +150,11 @@ class GateTable:
                 raise self._lexer.error(f"gate {shown(name)} takes {takes}, got {got}", start)
         return gate
 
+    def check_differ(self, name: str, qubits: Sequence[int], start: int) -> None:
+        """Check that a call in a definition acts on different qubits."""
+        if len(set(qubits)) < len(qubits):
+            raise self._lexer.error(f"gate '{name}' would act on the same qubit twice", start)
+
     def instantiate(self, name: str, params: tuple[float, ...], start: int) -> None:
         """Compute every angle in the expansion of a call, so that errors are found here."""
         try:

@@ -169,6 +169,12 @@ class Lexer:
                 return f"{self.text} without its closing {self.text}"
         return shown(self.text)
 
+    def without_operator(self) -> CircuitError:
+        """Make the error for an operand that follows another one."""
+        return self.error(
+            f"an operator is missing before {self.described()}; for a product write '*'"
+        )
+
     def at(self, text: str) -> bool:
         """Return whether the current token is this operator or word."""
         return self.text == text and self.kind != "string"

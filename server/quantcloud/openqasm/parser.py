@@ -180,8 +180,7 @@ class Parser:
         name, params = self.call_head(parameters)
         arguments = self._body_qubits(qubits)
         self.program.gates.check_call(name, len(params), len(arguments), start)
-        if len(set(arguments)) < len(arguments):
-            raise lexer.error(f"gate '{name}' would act on the same qubit twice", start)
+        self.program.gates.check_differ(name, arguments, start)
         lexer.end_statement()
         return GateCall(name, tuple(arguments), params)
 
@@ -259,8 +258,6 @@ class Parser:
         lexer.expect(")", "after the duration")
         operands = self.operands.qubits()
         lexer.end_statement()
-        if duration < 0:
-            raise lexer.error("a delay cannot be negative", start)
         self.program.delay(operands, duration, start, condition)
 
     def _gphase(self) -> None:

@@ -1,6 +1,6 @@
 """The figures of a circuit that users see and that the router uses."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from quantcloud.circuits.analysis.algorithms import MAX_OPERATIONS, algorithm
@@ -15,7 +15,6 @@ from quantcloud.circuits.ir import (
     CONTROL,
     Circuit,
     GateDefinition,
-    Operation,
 )
 from quantcloud.circuits.kinds import by_kind
 from quantcloud.circuits.limits import MAX_REMEMBERED
@@ -152,7 +151,9 @@ def analyse(circuit: Circuit) -> Analysis:
         kinds = by_kind(inside.counts)
         known = None
         if not has_mid_circuit and _steps(counts, circuit.definitions) <= MAX_OPERATIONS:
-            known = algorithm(circuit.num_qubits, inside.counts, lambda: _standard(circuit))
+            known = algorithm(
+                circuit.num_qubits, inside.counts, lambda: expanded(circuit).operations
+            )
     return Analysis(
         num_qubits=circuit.num_qubits,
         num_clbits=circuit.num_clbits,
@@ -196,11 +197,6 @@ def _branching(circuit: Circuit) -> tuple[bool, int]:
     """Return `has_mid_circuit` and `branching_count` without constant propagation."""
     has_mid_circuit = _has_mid_circuit(circuit)
     return has_mid_circuit, _branching_count(circuit) if has_mid_circuit else 0
-
-
-def _standard(circuit: Circuit) -> Sequence[Operation]:
-    """Return the operations without definitions."""
-    return expanded(circuit).operations if circuit.definitions else circuit.operations
 
 
 def _steps(counts: Mapping[str, int], definitions: Mapping[str, GateDefinition]) -> int:

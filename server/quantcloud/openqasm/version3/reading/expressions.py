@@ -129,11 +129,9 @@ class ExpressionReader:
             if len(items) > _LONGEST:
                 raise lexer.error("this expression is too long; split it")
         if lexer.kind in ("id", "int", "real", "timing", "based"):
-            raise lexer.error(
-                f"an operator is missing before {lexer.described()}; for a product write '*'"
-                if lexer.text != "to"
-                else f"expected an operator, got {lexer.described()}"
-            )
+            if lexer.text == "to":
+                raise lexer.error("expected an operator, got 'to'")
+            raise lexer.without_operator()
         self._release(items, waiting, -1)
         self._depth -= 1
 

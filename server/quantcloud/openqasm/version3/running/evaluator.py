@@ -1,12 +1,11 @@
 """Computes expressions of OpenQASM 3."""
 
 from collections.abc import Callable, Sequence
-from itertools import islice
 
 from quantcloud.circuits.expressions import ExpressionError
 from quantcloud.circuits.ir import Bits, Expression
 from quantcloud.openqasm.builder import PHYSICAL, CircuitBuilder, Operand
-from quantcloud.openqasm.hints import did_you_mean
+from quantcloud.openqasm.hints import did_you_mean, not_defined
 from quantcloud.openqasm.lexer import Lexer, shown
 from quantcloud.openqasm.version3.arithmetic import indexing
 from quantcloud.openqasm.version3.arithmetic.operators import call, operate, prefix
@@ -31,7 +30,6 @@ from quantcloud.openqasm.version3.reading.words import CONSTANTS
 from quantcloud.openqasm.version3.running.names import Names, Variable
 
 _MOST_BITS = {"int": 64, "uint": 64, "float": 64, "angle": 64}
-_KNOWN_SHOWN = 8
 # A statement's weight covers expressions of so many items.
 _SHORT = 8
 
@@ -136,10 +134,7 @@ class Evaluator:
             return Known(FLOAT, CONSTANTS[name])
         if len(code) > 1 and isinstance(code[-1], syntax.Index) and code[0] is item:
             raise self._builder.undeclared(name, self._names.registers(), item.start)
-        known = ", ".join(
-            shown(each)[1:-1] for each in islice([*self._names.known(), "pi"], _KNOWN_SHOWN)
-        )
-        raise self._lexer.error(f"{shown(name)} is not defined here; known are {known}", item.start)
+        raise self._lexer.error(not_defined(name, [*self._names.known(), "pi"]), item.start)
 
     def _range(self, item: syntax.Span, stack: list[AnyValue]) -> Range:
         last = self._whole(stack.pop(), item.start) if item.has_last else None

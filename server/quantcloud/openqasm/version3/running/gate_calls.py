@@ -160,8 +160,7 @@ class GateCalls:
     ) -> None:
         """Add the calls of a gate to the definition."""
         qubits = tuple([operand.offset for operand in operands])
-        if len(set(qubits)) < len(qubits):
-            raise self._lexer.error(f"gate '{name}' would act on the same qubit twice", start)
+        self._builder.gates.check_differ(name, qubits, start)
         self._builder.charge(len(calls), start)
         self._body += [
             call._replace(qubits=tuple([qubits[place] for place in call.qubits])) for call in calls
@@ -234,7 +233,5 @@ class GateCalls:
             raise self._lexer.error(
                 "a delay needs a constant duration, such as 100ns or 2us", node.start
             )
-        if duration.value < 0:
-            raise self._lexer.error("a delay cannot be negative", node.start)
         operands = [self._evaluator.qubits(code) for code in node.operands]
         self._builder.delay(operands, duration.value, node.start, self._guards.condition)
