@@ -195,7 +195,7 @@ class Shortcuts:
                 return True
             source = _operand(program.qubits.get(qubits), qubit, match.start("qubits"))
             target = _operand(program.clbits.get(clbits), clbit, match.start("clbits"))
-            if source is None or target is None:
+            if source is None or target is None or (qubit and qubits in program.scalars):
                 return False
             first, weight = len(program.operations), program.weight
             program.measure(source, target, start, None)
@@ -241,12 +241,12 @@ class Shortcuts:
 
     def _bits(self, text: str) -> tuple[int, ...] | None:
         """Return the qubits of `text`, or None if they are wrong."""
-        registers = self._program.qubits
+        registers, scalars = self._program.qubits, self._program.scalars
         qubits: list[int] = []
         for name, digits in _BIT.findall(text):
             register = registers.get(name)
             index = int(digits)
-            if register is None or index >= register.size:
+            if register is None or index >= register.size or name in scalars:
                 return None
             qubits.append(register.offset + index)
         if len(set(qubits)) < len(qubits):

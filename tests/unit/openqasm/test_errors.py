@@ -174,6 +174,8 @@ VERSION_3 = [
     ("gate g a { if (c[0]) x a; }", 16, "'c' is not visible here"),
     ("gate g a { measure a; }", 12, "expected a gate or 'barrier' in the definition of 'g'"),
     ("gate g a { g a; }", 12, "gate 'g' calls itself"),
+    ("qubit r; h r[0];", 14, "'r' is one qubit here, it has no index"),
+    ("qubit r; c[0] = measure r[0];", 27, "'r' is one qubit here, it has no index"),
     ("gate g a { h a[0]; }", 16, "'a' is one qubit here, it has no index"),
     ("gate g(a) a { }", 11, "'a' stands twice"),
     ("phase(1) q; gate phase(x) a {}", 18, "'phase' was used above"),
