@@ -46,13 +46,9 @@ class Analysis:
     of angles of all instructions. `gates_by_kind` counts the standard gates after expansion by
     their kinds (`kinds`).
 
-    The interaction graph has the qubits as nodes. Two qubits have an edge if a gate acts on both
-    after expansion. `interaction_pairs` is the number of edges, `interaction_degree` the most edges
-    of one qubit, and `interaction_reach` the greatest distance of two linked qubits along the line
-    of all qubits. `entanglement_bits` bounds log2 of the Schmidt rank at every cut of that line, at
-    any time. `chain_rank_bits`, `chain_gates` and `chain_cubes` are the figures of
-    `interaction.Chain`. If the definitions are too large to analyse, these seven are None and
-    `gates_by_kind` is empty. `algorithm` is the recognised algorithm (`algorithms`), if any.
+    From `interaction_pairs` to `chain_cubes` they are those of `interaction.Interaction`, after
+    expansion. If the definitions are too large to analyse, these seven are None and `gates_by_kind`
+    is empty. `algorithm` is the recognised algorithm (`algorithms`), if any.
 
     `inputs` are the parameters that a run has to give, in the order of their declaration. A gate
     with an angle that depends on them counts as no Clifford gate.
@@ -75,10 +71,10 @@ class Analysis:
     interaction_degree: int | None = None
     interaction_reach: int | None = None
     entanglement_bits: int | None = None
-    algorithm: str | None = None
     chain_rank_bits: int | None = None
     chain_gates: int | None = None
     chain_cubes: float | None = None
+    algorithm: str | None = None
     noisy_mid_circuit: bool | None = None
     noisy_branching_count: int | None = None
     has_control: bool = False
@@ -170,14 +166,8 @@ def analyse(circuit: Circuit) -> Analysis:
             [len(params) for name, _, params, _, _ in circuit.operations if name not in _NOT_GATES]
         ),
         gates_by_kind=kinds,
-        interaction_pairs=graph.pairs if graph else None,
-        interaction_degree=graph.degree if graph else None,
-        interaction_reach=graph.reach if graph else None,
-        entanglement_bits=graph.entanglement_bits if graph else None,
         algorithm=known,
-        chain_rank_bits=graph.chain.rank_bits if graph else None,
-        chain_gates=graph.chain.gates if graph else None,
-        chain_cubes=graph.chain.cubes if graph else None,
+        **(graph._asdict() if graph else {}),
         noisy_mid_circuit=noisy_mid_circuit,
         noisy_branching_count=noisy_branching,
         has_control=has_control,
