@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from quantcloud.circuits.angles import Angle, ordered
-from quantcloud.circuits.expressions import NEGATE, OPERATORS, binary, unary
+from quantcloud.circuits.expressions import OPERATORS, binary, unary
 from quantcloud.circuits.ir import Circuit
 
 
@@ -37,6 +37,4 @@ def _value(node: Angle, operands: Sequence[float], values: Sequence[float]) -> f
     symbol = node.symbol
     if not symbol:
         return float(values[node.place])
-    if symbol == NEGATE:
-        return -operands[0]
     return binary(symbol, *operands) if symbol in OPERATORS else unary(symbol, *operands)

@@ -61,7 +61,9 @@ def binary(symbol: str, left: float, right: float) -> float:
 
 
 def unary(name: str, argument: float) -> float:
-    """Apply one of `FUNCTIONS`. Raises `ExpressionError`."""
+    """Apply one of `FUNCTIONS` or `NEGATE`. Raises `ExpressionError`."""
+    if name == NEGATE:
+        return -argument
     if isinstance(argument, Angle):
         return Angle(name, (argument,))
     try:
@@ -96,8 +98,6 @@ def evaluate(expression: Expression, arguments: Sequence[float]) -> float:
             stack.append(item)
         elif isinstance(item, int):
             stack.append(arguments[item])
-        elif item == NEGATE:
-            stack[-1] = -stack[-1]
         elif item in OPERATORS:
             right = stack.pop()
             stack[-1] = binary(item, stack[-1], right)

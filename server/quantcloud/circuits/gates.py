@@ -6,7 +6,7 @@ circuit library with Qiskit's names and order of arguments and qubits.
 """
 
 import math
-import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -30,99 +30,104 @@ class StandardGate:
     have none. `clifford_angle` says when the gate is a Clifford gate: None means never, 0 means
     always, and any other value means if each angle is a multiple of it (`is_clifford` has more
     rules for `cu` and `cu3`). The definition of a Clifford gate consists of Clifford gates.
+    `weight` is what a call counts toward `limits.MAX_OPERATIONS`.
     """
 
+    name: str
     num_params: int
     num_qubits: int
     clifford_angle: float | None
     definition: str | None
+    weight: int = 1
 
 
 def _gate(
     signature: str, definition: str | None, clifford_angle: float | None = None
 ) -> StandardGate:
-    """Make a gate; `signature` holds its numbers of angles and of qubits."""
-    params, qubits = map(int, signature.split())
-    return StandardGate(params, qubits, clifford_angle, definition)
+    """Make a gate; `signature` holds its name and its numbers of angles and of qubits."""
+    name, params, qubits = signature.split()
+    # Interned names make lookups faster.
+    return StandardGate(sys.intern(name), int(params), int(qubits), clifford_angle, definition)
 
 
 _CCPHASE: Final = "cp({0}) b,d; cx a,b; cp(-{0}) b,d; cx a,b; cp({0}) a,d;"
 _CCCPHASE: Final = "cp({1}) c,d; ccx a,b,c; cp(-{1}) c,d; ccx a,b,c; " + _CCPHASE
 
-STANDARD_GATES: Final[Mapping[str, StandardGate]] = {
+_GATES: Final = (
     # One qubit: first the language's builtin, then the three generations of qelib1.inc.
-    "U": _gate("3 1", "u(t0,t1,t2) a;", _QUARTER),
-    "u": _gate("3 1", None, _QUARTER),
-    "u3": _gate("3 1", "u(t0,t1,t2) a;", _QUARTER),
-    "u2": _gate("2 1", "u(pi/2,t0,t1) a;", _QUARTER),
-    "u1": _gate("1 1", "u(0,0,t0) a;", _QUARTER),
-    "u0": _gate("1 1", "id a;", _ANY),
-    "p": _gate("1 1", "u(0,0,t0) a;", _QUARTER),
-    "r": _gate("2 1", "u(t0,t1-pi/2,pi/2-t1) a;", _QUARTER),
-    "rx": _gate("1 1", "u(t0,-pi/2,pi/2) a;", _QUARTER),
-    "ry": _gate("1 1", "u(t0,0,0) a;", _QUARTER),
-    "rz": _gate("1 1", "u(0,0,t0) a;", _QUARTER),
-    "id": _gate("0 1", "u(0,0,0) a;", _ANY),
-    "x": _gate("0 1", "u(pi,0,pi) a;", _ANY),
-    "y": _gate("0 1", "u(pi,pi/2,pi/2) a;", _ANY),
-    "z": _gate("0 1", "u(0,0,pi) a;", _ANY),
-    "h": _gate("0 1", "u(pi/2,0,pi) a;", _ANY),
-    "s": _gate("0 1", "u(0,0,pi/2) a;", _ANY),
-    "sdg": _gate("0 1", "u(0,0,-pi/2) a;", _ANY),
-    "sx": _gate("0 1", "u(pi/2,-pi/2,pi/2) a;", _ANY),
-    "sxdg": _gate("0 1", "u(-pi/2,-pi/2,pi/2) a;", _ANY),
-    "t": _gate("0 1", "u(0,0,pi/4) a;"),
-    "tdg": _gate("0 1", "u(0,0,-pi/4) a;"),
+    _gate("U 3 1", "u(t0,t1,t2) a;", _QUARTER),
+    _gate("u 3 1", None, _QUARTER),
+    _gate("u3 3 1", "u(t0,t1,t2) a;", _QUARTER),
+    _gate("u2 2 1", "u(pi/2,t0,t1) a;", _QUARTER),
+    _gate("u1 1 1", "u(0,0,t0) a;", _QUARTER),
+    _gate("u0 1 1", "id a;", _ANY),
+    _gate("p 1 1", "u(0,0,t0) a;", _QUARTER),
+    _gate("r 2 1", "u(t0,t1-pi/2,pi/2-t1) a;", _QUARTER),
+    _gate("rx 1 1", "u(t0,-pi/2,pi/2) a;", _QUARTER),
+    _gate("ry 1 1", "u(t0,0,0) a;", _QUARTER),
+    _gate("rz 1 1", "u(0,0,t0) a;", _QUARTER),
+    _gate("id 0 1", "u(0,0,0) a;", _ANY),
+    _gate("x 0 1", "u(pi,0,pi) a;", _ANY),
+    _gate("y 0 1", "u(pi,pi/2,pi/2) a;", _ANY),
+    _gate("z 0 1", "u(0,0,pi) a;", _ANY),
+    _gate("h 0 1", "u(pi/2,0,pi) a;", _ANY),
+    _gate("s 0 1", "u(0,0,pi/2) a;", _ANY),
+    _gate("sdg 0 1", "u(0,0,-pi/2) a;", _ANY),
+    _gate("sx 0 1", "u(pi/2,-pi/2,pi/2) a;", _ANY),
+    _gate("sxdg 0 1", "u(-pi/2,-pi/2,pi/2) a;", _ANY),
+    _gate("t 0 1", "u(0,0,pi/4) a;"),
+    _gate("tdg 0 1", "u(0,0,-pi/4) a;"),
     # Two qubits. The control of a controlled gate comes first.
-    "CX": _gate("0 2", "cx a,b;", _ANY),
-    "cx": _gate("0 2", None, _ANY),
-    "cy": _gate("0 2", "sdg b; cx a,b; s b;", _ANY),
-    "cz": _gate("0 2", "h b; cx a,b; h b;", _ANY),
-    "ch": _gate("0 2", "s b; h b; t b; cx a,b; tdg b; h b; sdg b;"),
-    "cs": _gate("0 2", "cp(pi/2) a,b;"),
-    "csdg": _gate("0 2", "cp(-pi/2) a,b;"),
-    "csx": _gate("0 2", "h b; cp(pi/2) a,b; h b;"),
-    "swap": _gate("0 2", "cx a,b; cx b,a; cx a,b;", _ANY),
-    "iswap": _gate("0 2", "s a; s b; h a; cx a,b; cx b,a; h b;", _ANY),
-    "dcx": _gate("0 2", "cx a,b; cx b,a;", _ANY),
-    "ecr": _gate("0 2", "s a; sx b; cx a,b; x a;", _ANY),
-    "cp": _gate("1 2", "p(t0/2) a; cx a,b; p(-t0/2) b; cx a,b; p(t0/2) b;", _HALF),
-    "cu1": _gate("1 2", "cp(t0) a,b;", _HALF),
-    "crx": _gate("1 2", "h b; crz(t0) a,b; h b;", _HALF),
-    "cry": _gate("1 2", "ry(t0/2) b; cx a,b; ry(-t0/2) b; cx a,b;", _HALF),
-    "crz": _gate("1 2", "rz(t0/2) b; cx a,b; rz(-t0/2) b; cx a,b;", _HALF),
-    "cu3": _gate("3 2", "cu(t0,t1,t2,0) a,b;", _QUARTER),
-    "cu": _gate(
-        "4 2",
+    _gate("CX 0 2", "cx a,b;", _ANY),
+    _gate("cx 0 2", None, _ANY),
+    _gate("cy 0 2", "sdg b; cx a,b; s b;", _ANY),
+    _gate("cz 0 2", "h b; cx a,b; h b;", _ANY),
+    _gate("ch 0 2", "s b; h b; t b; cx a,b; tdg b; h b; sdg b;"),
+    _gate("cs 0 2", "cp(pi/2) a,b;"),
+    _gate("csdg 0 2", "cp(-pi/2) a,b;"),
+    _gate("csx 0 2", "h b; cp(pi/2) a,b; h b;"),
+    _gate("swap 0 2", "cx a,b; cx b,a; cx a,b;", _ANY),
+    _gate("iswap 0 2", "s a; s b; h a; cx a,b; cx b,a; h b;", _ANY),
+    _gate("dcx 0 2", "cx a,b; cx b,a;", _ANY),
+    _gate("ecr 0 2", "s a; sx b; cx a,b; x a;", _ANY),
+    _gate("cp 1 2", "p(t0/2) a; cx a,b; p(-t0/2) b; cx a,b; p(t0/2) b;", _HALF),
+    _gate("cu1 1 2", "cp(t0) a,b;", _HALF),
+    _gate("crx 1 2", "h b; crz(t0) a,b; h b;", _HALF),
+    _gate("cry 1 2", "ry(t0/2) b; cx a,b; ry(-t0/2) b; cx a,b;", _HALF),
+    _gate("crz 1 2", "rz(t0/2) b; cx a,b; rz(-t0/2) b; cx a,b;", _HALF),
+    _gate("cu3 3 2", "cu(t0,t1,t2,0) a,b;", _QUARTER),
+    _gate(
+        "cu 4 2",
         "p(t3) a; p((t2+t1)/2) a; p((t2-t1)/2) b; cx a,b; u(-t0/2,0,-(t1+t2)/2) b; cx a,b; "
         "u(t0/2,t1,0) b;",
         _QUARTER,
     ),
-    "rxx": _gate("1 2", "h a; h b; rzz(t0) a,b; h a; h b;", _QUARTER),
-    "ryy": _gate("1 2", "sx a; sx b; rzz(t0) a,b; sxdg a; sxdg b;", _QUARTER),
-    "rzz": _gate("1 2", "cx a,b; rz(t0) b; cx a,b;", _QUARTER),
-    "rzx": _gate("1 2", "h b; rzz(t0) a,b; h b;", _QUARTER),
+    _gate("rxx 1 2", "h a; h b; rzz(t0) a,b; h a; h b;", _QUARTER),
+    _gate("ryy 1 2", "sx a; sx b; rzz(t0) a,b; sxdg a; sxdg b;", _QUARTER),
+    _gate("rzz 1 2", "cx a,b; rz(t0) b; cx a,b;", _QUARTER),
+    _gate("rzx 1 2", "h b; rzz(t0) a,b; h b;", _QUARTER),
     # Three qubits and more.
-    "ccx": _gate(
-        "0 3",
+    _gate(
+        "ccx 0 3",
         "h c; cx b,c; tdg c; cx a,c; t c; cx b,c; tdg c; cx a,c; t b; t c; h c; cx a,b; t a; "
         "tdg b; cx a,b;",
     ),
-    "ccz": _gate("0 3", "h c; ccx a,b,c; h c;"),
-    "cswap": _gate("0 3", "cx c,b; ccx a,b,c; cx c,b;"),
-    "rccx": _gate("0 3", "h c; t c; cx b,c; tdg c; cx a,c; t c; cx b,c; tdg c; h c;"),
-    "rc3x": _gate(
-        "0 4",
+    _gate("ccz 0 3", "h c; ccx a,b,c; h c;"),
+    _gate("cswap 0 3", "cx c,b; ccx a,b,c; cx c,b;"),
+    _gate("rccx 0 3", "h c; t c; cx b,c; tdg c; cx a,c; t c; cx b,c; tdg c; h c;"),
+    _gate(
+        "rc3x 0 4",
         "h d; t d; cx c,d; tdg d; h d; cx a,d; t d; cx b,d; tdg d; cx a,d; t d; cx b,d; tdg d; "
         "h d; t d; cx c,d; tdg d; h d;",
     ),
-    "c3x": _gate("0 4", "h d; " + _CCCPHASE.format("pi/4", "pi/2") + " h d;"),
-    "c3sqrtx": _gate("0 4", "h d; " + _CCCPHASE.format("pi/8", "pi/4") + " h d;"),
-    "c4x": _gate(
-        "0 5",
+    _gate("c3x 0 4", "h d; " + _CCCPHASE.format("pi/4", "pi/2") + " h d;"),
+    _gate("c3sqrtx 0 4", "h d; " + _CCCPHASE.format("pi/8", "pi/4") + " h d;"),
+    _gate(
+        "c4x 0 5",
         "h e; cp(pi/2) d,e; c3x a,b,c,d; cp(-pi/2) d,e; c3x a,b,c,d; h e; c3sqrtx a,b,c,e;",
     ),
-}
+)
+STANDARD_GATES: Final[Mapping[str, StandardGate]] = {gate.name: gate for gate in _GATES}
 
 BUILTIN_GATES: Final = frozenset({"U", "CX"})
 """The builtin gates of the language, whose names are reserved."""
@@ -158,19 +163,12 @@ CONTROLLED_GATES: Final[Mapping[str, tuple[int, str]]] = {
 `cu` has one more angle than `u`: its phase."""
 
 
-_QUBITS: Final = "abcde"
-_CALL: Final = re.compile(r" *(?P<name>\w+)(?:\(.*\))? (?P<qubits>[a-e](?:,[a-e])*)")
-
-
 def definition_calls(name: str) -> Sequence[tuple[str, tuple[int, ...]]]:
     """Return the gates in a standard gate's definition: their names and qubits, no angles."""
-    statements = (STANDARD_GATES[name].definition or "").split(";")[:-1]
     calls: list[tuple[str, tuple[int, ...]]] = []
-    for statement in statements:
-        match = _CALL.fullmatch(statement)
-        assert match is not None  # noqa: S101 - the definitions above are all of this form
-        qubits = match["qubits"].split(",")
-        calls.append((match["name"], tuple([_QUBITS.index(qubit) for qubit in qubits])))
+    for statement in (STANDARD_GATES[name].definition or "").split(";")[:-1]:
+        gate, qubits = statement.split()
+        calls.append((gate.split("(")[0], tuple(map("abcde".index, qubits.split(",")))))
     return calls
 
 

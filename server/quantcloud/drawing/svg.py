@@ -72,7 +72,8 @@ class _Sheet:
 
     def _title(self) -> str:
         qubits = sum(not wire.is_classical and not wire.is_rest for wire in self._layout.wires)
-        return f"Circuit with {qubits + self._layout.hidden_qubits} qubits"
+        qubits += self._layout.hidden_qubits
+        return f"Circuit with {qubits} qubit{'' if qubits == 1 else 's'}"
 
     def _description(self) -> str:
         """Say the instructions in order, for people who do not see the drawing."""

@@ -12,6 +12,7 @@ from quantcloud.circuits.ir import (
     Condition,
     Expression,
     GateCall,
+    GateDefinition,
     Operation,
     Register,
 )
@@ -197,29 +198,30 @@ class CircuitBuilder:
         condition: Condition | None,
     ) -> None:
         """Apply a gate that was looked up before; registers as operands are broadcast."""
-        signature = self.gates.check_call(name, len(params), len(operands), start)
+        gate = self.gates.check_call(name, len(params), len(operands), start)
         size = self._broadcast_size(operands)
-        self._charge_each(size, signature.weight, condition, start)
-        if signature.definition is not None and size:
+        self._charge_each(size, gate.weight, condition, start)
+        if isinstance(gate, GateDefinition) and size:
             self.gates.instantiate(name, params, start)
         rows = self._rows(name, operands, size)
         self._add(name, rows, params, repeat(()), condition)
 
     def gate_steps(
         self,
+        name: str,
         steps: Sequence[GateCall],
         operands: Sequence[Operand],
         start: int,
         condition: Condition | None,
     ) -> None:
-        """Apply a sequence of standard gates; registers are broadcast. Raises `ExpressionError`."""
+        """Apply the standard gates of gate `name` with modifiers. Raises `ExpressionError`."""
         size = self._broadcast_size(operands)
         self._charge_each(size, len(steps), condition, start)
-        made = [(name, places, self.angles(angles, start)) for name, places, angles in steps]
+        made = [(step, places, self.angles(angles, start)) for step, places, angles in steps]
         self.operations += [
-            Operation(name, tuple([qubits[place] for place in places]), angles, (), condition)
-            for qubits in self._rows("with its modifiers", operands, size)
-            for name, places, angles in made
+            Operation(step, tuple([qubits[place] for place in places]), angles, (), condition)
+            for qubits in self._rows(name, operands, size)
+            for step, places, angles in made
         ]
 
     def _add(
@@ -298,6 +300,9 @@ class CircuitBuilder:
         self._charge_each(target.size, 1, condition, start)
         self._add("reset", zip(target.bits(target.size)), (), repeat(()), condition)
 
+    def _all_qubits(self, start: int) -> Operand:
+        return Operand(0, self.num_qubits, whole=True, start=start)
+
     def delay(
         self,
         operands: Sequence[Operand],
@@ -306,9 +311,9 @@ class CircuitBuilder:
         condition: Condition | None,
     ) -> None:
         """Keep the operands idle, or all qubits if there are none."""
-        if not operands:
-            operands = [Operand(0, self.num_qubits, whole=True, start=start)]
-        for operand in operands:
+        if seconds < 0:
+            raise self._lexer.error("a delay cannot be negative", start)
+        for operand in operands or [self._all_qubits(start)]:
             self._charge_each(operand.size, 1, condition, start)
             qubits = zip(operand.bits(operand.size))
             self._add("delay", qubits, (seconds,), repeat(()), condition)
@@ -335,8 +340,7 @@ class CircuitBuilder:
 
     def barrier(self, operands: Sequence[Operand], start: int) -> None:
         """Put a barrier on the operands, or on all qubits if there are none."""
-        if not operands:
-            operands = [Operand(0, self.num_qubits, whole=True, start=start)]
+        operands = operands or [self._all_qubits(start)]
         self.charge(sum([operand.size for operand in operands]), start)
         qubits = tuple(
             dict.fromkeys([bit for operand in operands for bit in operand.bits(operand.size)])

@@ -19,7 +19,8 @@ from quantcloud.circuits.expressions import (
     unary,
 )
 from quantcloud.circuits.ir import Expression
-from quantcloud.openqasm.lexer import Lexer, position, shown
+from quantcloud.openqasm.hints import not_defined
+from quantcloud.openqasm.lexer import Lexer, position
 
 # As in Python and Qiskit: -2^2 is -4, 2^-1 is 0.5, and only ^ is right-associative.
 _PRECEDENCE: Final[Mapping[str, int]] = {"+": 1, "-": 1, "*": 2, "/": 2, NEGATE: 3, "^": 4}
@@ -47,10 +48,9 @@ class _AngleParser:
 
     def __init__(self, lexer: Lexer, parameters: Mapping[str, int]) -> None:
         self._lexer = lexer
-        self._parameters = parameters
+        self._names: Mapping[str, float] = {**parameters, "pi": math.pi}
+        # Postfix: an operand without parameters is one `float`, because it is computed at once.
         self._items: list[float | int | str] = []
-        # Whether each pending operand of the items depends on a parameter.
-        self._symbolic: list[bool] = []
         # Operators, functions, and "(" for each open parenthesis, whose offsets follow.
         self._waiting: list[str] = []
         self._openings: list[int] = []
@@ -68,12 +68,8 @@ class _AngleParser:
             while waiting and _PRECEDENCE.get(waiting[-1], 0) >= level:
                 self._apply(waiting.pop())
             waiting.append(symbol)
-        if lexer.kind == "id" and (
-            lexer.text in self._parameters or lexer.text == "pi" or lexer.text in FUNCTIONS
-        ):
-            raise lexer.error(
-                f"an operator is missing before {lexer.described()}; for a product write '*'"
-            )
+        if lexer.kind == "id" and (lexer.text in self._names or lexer.text in FUNCTIONS):
+            raise lexer.without_operator()
         if self._openings:
             line, column = position(lexer.source, self._openings[-1])
             raise lexer.error(
@@ -89,11 +85,9 @@ class _AngleParser:
         while True:
             text, kind = lexer.text, lexer.kind
             if kind in ("real", "int"):
-                self._push(finite(float(text)), symbolic=False)
-            elif kind == "id" and text in self._parameters:
-                self._push(self._parameters[text], symbolic=True)
-            elif kind == "id" and text == "pi":
-                self._push(math.pi, symbolic=False)
+                self._items.append(finite(float(text)))
+            elif kind == "id" and text in self._names:
+                self._items.append(self._names[text])
             elif kind == "id" and text in FUNCTIONS:
                 self._waiting.append(text)
                 lexer.advance()
@@ -115,10 +109,6 @@ class _AngleParser:
             lexer.advance()
             return
 
-    def _push(self, item: float, *, symbolic: bool) -> None:
-        self._items.append(item)
-        self._symbolic.append(symbolic)
-
     def _closings(self) -> None:
         """Parse the closing parentheses after an operand."""
         waiting = self._waiting
@@ -132,24 +122,17 @@ class _AngleParser:
 
     def _apply(self, symbol: str) -> None:
         """Apply an operator or a function to the most recent operands."""
-        items, symbolic = self._items, self._symbolic
-        if symbol == NEGATE or symbol in FUNCTIONS:
-            if symbolic[-1]:
-                items.append(symbol)
-                return
-            value = float(items.pop())
-            items.append(-value if symbol == NEGATE else unary(symbol, value))
-            return
-        if symbolic.pop() | symbolic.pop():
+        items = self._items
+        last = items[-1]
+        if symbol not in OPERATORS and isinstance(last, float):
+            items[-1] = unary(symbol, last)
+        elif isinstance(last, float) and isinstance(first := items[-2], float):
+            items[-2:] = [binary(symbol, first, last)]
+        else:
             items.append(symbol)
-            symbolic.append(True)
-            return
-        second, first = float(items.pop()), float(items.pop())
-        self._push(binary(symbol, first, second), symbolic=False)
 
     def _unexpected(self) -> Exception:
         lexer = self._lexer
         if lexer.kind != "id":
             return lexer.error(f"expected a number or an expression, got {lexer.described()}")
-        known = ", ".join([*self._parameters, "pi"][:8])
-        return lexer.error(f"{shown(lexer.text)} is not defined here; known are {known}")
+        return lexer.error(not_defined(lexer.text, self._names))

@@ -1,13 +1,12 @@
 """The gates that a source may call: standard gates and those that it defines."""
 
 import re
-import sys
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple, NoReturn
+from typing import Final, NoReturn, TypeAlias
 
 from quantcloud.circuits.expand import standard_calls
 from quantcloud.circuits.expressions import ExpressionError, is_constant
-from quantcloud.circuits.gates import BUILTIN_GATES, STANDARD_GATES
+from quantcloud.circuits.gates import BUILTIN_GATES, STANDARD_GATES, StandardGate
 from quantcloud.circuits.ir import GateCall, GateDefinition
 from quantcloud.circuits.limits import MAX_OPERATIONS
 from quantcloud.openqasm.hints import FOREIGN_GATE_NAMES, OPENQASM_3_WORDS, did_you_mean, quantity
@@ -16,14 +15,7 @@ from quantcloud.openqasm.lexer import Lexer, shown
 _DELAY: Final = re.compile(r"delay(?:_\d++)?+", re.ASCII)
 
 
-class Signature(NamedTuple):
-    """A gate: its operands, its definition in the source if any, and the weight of a call."""
-
-    name: str
-    num_params: int
-    num_qubits: int
-    definition: GateDefinition | None
-    weight: int
+Gate: TypeAlias = StandardGate | GateDefinition
 
 
 class GateTable:
@@ -39,7 +31,7 @@ class GateTable:
         self._lexer = lexer
         self._synonyms = synonyms
         self._opaque: set[str] = set()
-        self._used: dict[str, Signature] = {}
+        self._used: dict[str, Gate] = {}
         self._used_synonyms: set[str] = set()
         self._instantiated: set[tuple[str, tuple[float, ...]]] = set()
         self.definitions: dict[str, GateDefinition] = {}
@@ -73,20 +65,8 @@ class GateTable:
         if name not in STANDARD_GATES:
             self._opaque.add(name)
 
-    def define(
-        self, name: str, num_params: int, num_qubits: int, body: Sequence[GateCall], start: int
-    ) -> None:
+    def define(self, name: str, num_params: int, num_qubits: int, body: Sequence[GateCall]) -> None:
         """Define a gate whose name has passed `check_new`."""
-        if any(call.name == name for call in body):
-            # A modifier can lead to the gate itself: a controlled swap is a cswap. As in
-            # stdgates.inc, the body may hold only that call. Then it is the standard gate.
-            params = tuple([(place,) for place in range(num_params)])
-            only = body[0]
-            if list(body) != [GateCall(name, tuple(range(num_qubits)), params)] or any(
-                map(is_constant, only.params)
-            ):
-                self.refuse_recursion(name, start)
-            return
         operations = two_qubit = weight = 0
         for call in body:
             # An angle that must be computed at each call costs more than a constant.
@@ -133,28 +113,14 @@ class GateTable:
             return self.resolved(self._synonyms[name], start)
         return name
 
-    def use(self, name: str) -> Signature | None:
-        """Return the signature of a gate and mark its name as used; None if it is not known."""
-        signature = self._used.get(name)
-        if signature is not None:
-            return signature
-        definition = self.definitions.get(name)
-        if definition is not None:
-            signature = Signature(
-                name, definition.num_params, definition.num_qubits, definition, definition.weight
-            )
-        elif name in self._synonyms or name not in STANDARD_GATES:
-            return None
-        else:
-            gate = STANDARD_GATES[name]
-            # Interned names make later lookups faster.
-            signature = Signature(sys.intern(name), gate.num_params, gate.num_qubits, None, 1)
-        self._used[name] = signature
-        return signature
-
-    def signature(self, name: str) -> Signature:
-        """Return the signature of a gate that was looked up before."""
-        return self._used[name]
+    def use(self, name: str) -> Gate | None:
+        """Return a gate and mark its name as used; None if it is not known."""
+        gate = self._used.get(name) or self.definitions.get(name)
+        if gate is None and name not in self._synonyms:
+            gate = STANDARD_GATES.get(name)
+        if gate is not None:
+            self._used[name] = gate
+        return gate
 
     def _unknown(self, name: str, start: int) -> NoReturn:
         if name in self._opaque:
@@ -172,16 +138,22 @@ class GateTable:
     def is_used(self, name: str) -> bool:
         return name in self._used
 
-    def check_call(self, name: str, num_params: int, num_qubits: int, start: int) -> Signature:
-        """Check the numbers of arguments of a call; `name` must have been looked up."""
-        signature = self._used[name]
-        if num_params != signature.num_params:
-            takes = quantity(signature.num_params, "parameter")
-            raise self._lexer.error(f"gate {shown(name)} takes {takes}, got {num_params}", start)
-        if num_qubits != signature.num_qubits:
-            takes = quantity(signature.num_qubits, "qubit")
-            raise self._lexer.error(f"gate {shown(name)} takes {takes}, got {num_qubits}", start)
-        return signature
+    def check_call(self, name: str, num_params: int, num_qubits: int | None, start: int) -> Gate:
+        """Check the numbers of arguments of a call, if known; `name` must have been looked up."""
+        gate = self._used[name]
+        for wanted, got, noun in (
+            (gate.num_params, num_params, "parameter"),
+            (gate.num_qubits, num_qubits, "qubit"),
+        ):
+            if got not in (wanted, None):
+                takes = quantity(wanted, noun)
+                raise self._lexer.error(f"gate {shown(name)} takes {takes}, got {got}", start)
+        return gate
+
+    def check_differ(self, name: str, qubits: Sequence[int], start: int) -> None:
+        """Check that a call in a definition acts on different qubits."""
+        if len(set(qubits)) < len(qubits):
+            raise self._lexer.error(f"gate '{name}' would act on the same qubit twice", start)
 
     def instantiate(self, name: str, params: tuple[float, ...], start: int) -> None:
         """Compute every angle in the expansion of a call, so that errors are found here."""

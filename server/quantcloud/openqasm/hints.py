@@ -38,6 +38,7 @@ OPENQASM_3_WORDS: Final = words(
 
 _LONGEST_NAME: Final = 40
 _MOST_NAMES: Final = 2_000
+_MOST_SHOWN: Final = 8
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -53,6 +54,12 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 def quantity(number: int, noun: str) -> str:
     """Return `1 qubit`, `2 qubits`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def not_defined(name: str, known: Iterable[str]) -> str:
+    """Return the message for a name in an expression, with the first ones that are known there."""
+    names = ", ".join(shown(each)[1:-1] for each in islice(known, _MOST_SHOWN))
+    return f"{shown(name)} is not defined here; known are {names}"
 
 
 def out_of_range(index: object, name: str, size: int, noun: str, kind: str = "register") -> str:

@@ -1,9 +1,9 @@
 """Tokens of OpenQASM 2 and 3, and errors that point at them."""
 
 import re
-from collections.abc import Callable, Container, Generator, Mapping, Sequence
+from collections.abc import Callable, Container, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Final, cast
+from typing import Final, TypeVar, cast
 from unicodedata import category
 
 from quantcloud.circuits.expressions import ExpressionError
@@ -67,6 +67,8 @@ _LEAST_PRINTABLE: Final = 0x21
 _INTEGER_DIGITS: Final = 12
 _DECIMAL: Final = 10
 _BASES: Final = {"x": 16, "o": 8, "b": 2}
+
+_Item = TypeVar("_Item")
 
 
 def shown(text: str) -> str:
@@ -167,6 +169,12 @@ class Lexer:
                 return f"{self.text} without its closing {self.text}"
         return shown(self.text)
 
+    def without_operator(self) -> CircuitError:
+        """Make the error for an operand that follows another one."""
+        return self.error(
+            f"an operator is missing before {self.described()}; for a product write '*'"
+        )
+
     def at(self, text: str) -> bool:
         """Return whether the current token is this operator or word."""
         return self.text == text and self.kind != "string"
@@ -204,6 +212,22 @@ class Lexer:
             raise self.error(f"expected ';' at the end of the statement, got {self.described()}")
         raise self.error("missing ';' at the end of this statement", self.previous_end)
 
+    def listed(self, read: Callable[[], _Item]) -> list[_Item]:
+        """Go past one or more items, separated by commas; return them as `read` does."""
+        items = [read()]
+        while self.accept(","):
+            items.append(read())
+        return items
+
+    def listed_before(self, end: str, read: Callable[[], _Item]) -> list[_Item]:
+        """Go past items as `listed` does up to `end`; there may be none, or a comma at the end."""
+        items: list[_Item] = []
+        while not self.at(end):
+            items.append(read())
+            if not self.accept(","):
+                break
+        return items
+
     def name(self, what: str) -> tuple[str, int]:
         """Go past an identifier; return it and its offset. Raises `CircuitError` if it is none."""
         if self.kind != "id":
@@ -223,16 +247,18 @@ class Lexer:
         if name in self.reserved:
             raise self.error(f"{shown(name)} is a reserved word, it cannot name {what}", start)
 
-    def new_names(self, what: str, others: Container[str] = ()) -> tuple[str, ...]:
+    def new_names(self, what: str, others: Iterable[str] = ()) -> tuple[str, ...]:
         """Go past names, separated by commas, that differ from each other and from `others`."""
-        names: dict[str, None] = {}
-        while True:
+        names = dict.fromkeys(others)
+
+        def read() -> str:
             name, start = self.new_name(what)
-            if name in names or name in others:
+            if name in names:
                 raise self.error(f"{shown(name)} stands twice in this declaration", start)
             names[name] = None
-            if not self.accept(","):
-                return tuple(names)
+            return name
+
+        return tuple(self.listed(read))
 
     def gate_operands(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Go past the parameters and the qubits in the head of a gate; return their names."""

@@ -19,10 +19,7 @@ class OperandReader:
         return self._operand(self._program.qubits, "qubit")
 
     def qubits(self) -> list[Operand]:
-        operands = [self.qubit()]
-        while self._lexer.accept(","):
-            operands.append(self.qubit())
-        return operands
+        return self._lexer.listed(self.qubit)
 
     def clbit(self) -> Operand:
         return self._operand(self._program.clbits, "classical bit")

@@ -51,8 +51,8 @@ class Parser:
         return {
             "OPENQASM": self._late_header,
             "include": self._include,
-            "qreg": self._qreg,
-            "creg": self._creg,
+            "qreg": lambda: self.program.declare_qubits(*self._sized_name("quantum")),
+            "creg": lambda: self.program.declare_clbits(*self._sized_name("classical")),
             "gate": self._gate,
             "opaque": self._opaque,
             "if": self._if,
@@ -128,12 +128,6 @@ class Parser:
         lexer.end_statement()
         return name, size, start
 
-    def _qreg(self) -> None:
-        self.program.declare_qubits(*self._sized_name("quantum"))
-
-    def _creg(self) -> None:
-        self.program.declare_clbits(*self._sized_name("classical"))
-
     def _opaque(self) -> None:
         self.lexer.advance()
         name, *_ = self._gate_head()
@@ -153,7 +147,6 @@ class Parser:
         lexer = self.lexer
         lexer.advance()
         name, parameters, qubits = self._gate_head()
-        start = lexer.start
         lexer.expect("{", f"to begin the definition of gate {shown(name)}")
         self._defining = name
         body: list[GateCall] = []
@@ -164,7 +157,7 @@ class Parser:
             if call is not None:
                 body.append(call)
         self._defining = None
-        self.program.gates.define(name, len(parameters), len(qubits), body, start)
+        self.program.gates.define(name, len(parameters), len(qubits), body)
 
     def body_statement(
         self, gate: str, parameters: Mapping[str, int], qubits: Mapping[str, int]
@@ -187,15 +180,14 @@ class Parser:
         name, params = self.call_head(parameters)
         arguments = self._body_qubits(qubits)
         self.program.gates.check_call(name, len(params), len(arguments), start)
-        if len(set(arguments)) < len(arguments):
-            raise lexer.error(f"gate '{name}' would act on the same qubit twice", start)
+        self.program.gates.check_differ(name, arguments, start)
         lexer.end_statement()
         return GateCall(name, tuple(arguments), params)
 
     def _body_qubits(self, qubits: Mapping[str, int]) -> list[int]:
         lexer = self.lexer
-        found: list[int] = []
-        while True:
+
+        def read() -> int:
             name, start = lexer.name("a qubit")
             if name not in qubits:
                 known = ", ".join([shown(qubit) for qubit in qubits][:_MAX_PRINTED_NAMES])
@@ -204,9 +196,9 @@ class Parser:
                 )
             if lexer.at("["):
                 raise lexer.error(f"{shown(name)} is one qubit here, it has no index")
-            found.append(qubits[name])
-            if not lexer.accept(","):
-                return found
+            return qubits[name]
+
+        return lexer.listed(read)
 
     def call_head(self, parameters: Mapping[str, int]) -> tuple[str, tuple[Expression, ...]]:
         """Parse a gate's name and angles; return the angles and the gate's name in the circuit."""
@@ -221,9 +213,7 @@ class Parser:
         name = self.program.gates.resolved(name, start)
         angles: list[Expression] = []
         if lexer.accept("(") and not lexer.accept(")"):
-            angles.append(parsed_angle(lexer, parameters))
-            while lexer.accept(","):
-                angles.append(parsed_angle(lexer, parameters))
+            angles = lexer.listed(lambda: parsed_angle(lexer, parameters))
             lexer.expect(")", "or ',' after the angle")
         return name, tuple(angles)
 
@@ -268,8 +258,6 @@ class Parser:
         lexer.expect(")", "after the duration")
         operands = self.operands.qubits()
         lexer.end_statement()
-        if duration < 0:
-            raise lexer.error("a delay cannot be negative", start)
         self.program.delay(operands, duration, start, condition)
 
     def _gphase(self) -> None:
@@ -297,7 +285,7 @@ class Parser:
         lexer.expect("(", "after 'if'")
         operand = self.operands.clbit()
         lexer.expect("==", "in the condition")
-        condition = self.condition(operand)
+        condition = self._condition(operand)
         lexer.expect(")", "after the condition")
         if lexer.text in self.statements and lexer.text not in ("measure", "reset"):
             raise lexer.error(
@@ -305,7 +293,7 @@ class Parser:
             )
         self.instruction(condition)
 
-    def condition(self, operand: Operand) -> Condition:
+    def _condition(self, operand: Operand) -> Condition:
         """Parse the number that is compared with an operand."""
         # 2**size has size * log10(2) digits, rounded up. The operand never equals a longer number.
         value = self.lexer.whole_number("a value to compare with", operand.size * 31 // 100 + 2)

@@ -11,12 +11,12 @@ from collections.abc import Collection
 from typing import Final, TypeVar
 
 from quantcloud.circuits.angles import Angle
-from quantcloud.circuits.ir import Operation, Register
+from quantcloud.circuits.ir import GateDefinition, Operation, Register
 from quantcloud.circuits.limits import MAX_OPERATIONS, MAX_REMEMBERED
 from quantcloud.domain.errors import CircuitError
 from quantcloud.openqasm.builder import PHYSICAL, CircuitBuilder, Operand
 from quantcloud.openqasm.expressions import parsed_constant
-from quantcloud.openqasm.gatetable import Signature
+from quantcloud.openqasm.gatetable import Gate
 from quantcloud.openqasm.lexer import Lexer
 
 # A statement up to its semicolon, and the space after it. The real end may be elsewhere: the
@@ -74,7 +74,7 @@ class Shortcuts:
         # The operations of each statement, and their weight toward the limit.
         self._read_before: dict[str, tuple[tuple[Operation, ...], int]] = {}
         self._remembered = 0
-        self._gates: dict[str, Signature] = {}
+        self._gates: dict[str, Gate] = {}
         self._angles: dict[str, tuple[float, ...]] = {}
         self._qubits: dict[str, tuple[int, ...]] = {}
 
@@ -146,12 +146,12 @@ class Shortcuts:
         if match is None:
             return False
         name, angles, bits = match.groups("")
-        signature = self._gates.get(name)
-        if signature is None:
-            signature = program.gates.use(name)
-            if signature is None or name in program.qubits or name in program.clbits:
+        gate = self._gates.get(name)
+        if gate is None:
+            gate = program.gates.use(name)
+            if gate is None or name in program.qubits or name in program.clbits:
                 return False
-            self._gates[name] = signature
+            self._gates[name] = gate
         qubits = self._qubits.get(bits)
         if qubits is None:
             qubits = self._bits(bits)
@@ -161,15 +161,15 @@ class Shortcuts:
         if (
             params is None
             or qubits is None
-            or len(params) != signature.num_params
-            or len(qubits) != signature.num_qubits
+            or len(params) != gate.num_params
+            or len(qubits) != gate.num_qubits
         ):
             return False
-        weight = signature.weight
+        weight = gate.weight
         program.charge(weight, start)
-        if signature.definition is not None:
+        if isinstance(gate, GateDefinition):
             program.gates.instantiate(name, params, start)
-        operation = Operation(signature.name, qubits, params)
+        operation = Operation(gate.name, qubits, params)
         program.operations.append(operation)
         if self._remembered < MAX_REMEMBERED:
             self._remembered += 1
@@ -195,7 +195,7 @@ class Shortcuts:
                 return True
             source = _operand(program.qubits.get(qubits), qubit, match.start("qubits"))
             target = _operand(program.clbits.get(clbits), clbit, match.start("clbits"))
-            if source is None or target is None:
+            if source is None or target is None or (qubit and qubits in program.scalars):
                 return False
             first, weight = len(program.operations), program.weight
             program.measure(source, target, start, None)
@@ -241,12 +241,12 @@ class Shortcuts:
 
     def _bits(self, text: str) -> tuple[int, ...] | None:
         """Return the qubits of `text`, or None if they are wrong."""
-        registers = self._program.qubits
+        registers, scalars = self._program.qubits, self._program.scalars
         qubits: list[int] = []
         for name, digits in _BIT.findall(text):
             register = registers.get(name)
             index = int(digits)
-            if register is None or index >= register.size:
+            if register is None or index >= register.size or name in scalars:
                 return None
             qubits.append(register.offset + index)
         if len(set(qubits)) < len(qubits):

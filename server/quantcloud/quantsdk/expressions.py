@@ -2,8 +2,10 @@
 
 import ast
 from abc import ABC, abstractmethod
+from collections import ChainMap
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, NoReturn
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn, TypeAlias
 
 from quantcloud.domain.errors import CircuitError
 from quantcloud.quantsdk import natives, operations, sdk
@@ -52,32 +54,18 @@ class NotUnderstood(CircuitError):
         super().__init__(message, line, column, field="code")
 
 
-class Scope:
-    """The names of a function or module, and the scope around it."""
-
-    def __init__(self, names: dict[str, Any], outer: "Scope | None" = None) -> None:
-        self.names = names
-        self._outer = outer
-
-    def find(self, name: str) -> Any:
-        """Return the value of a name. Raises `Refusal` if it has none."""
-        if name in self.names:
-            return self.names[name]
-        if self._outer is None:
-            raise Refusal(f"{name!r} is not defined")
-        return self._outer.find(name)
+Scope: TypeAlias = ChainMap[str, Any]
+"""The names of a function or module, before those of the scopes around it."""
 
 
+@dataclass(frozen=True, eq=False, slots=True)
 class Function:
     """A function that the program defines."""
 
-    def __init__(
-        self, name: str, signature: Mapping[str, Any], body: Sequence[ast.stmt], scope: Scope
-    ) -> None:
-        self.name = name
-        self.signature = signature
-        self.body = body
-        self.scope = scope
+    name: str
+    signature: Mapping[str, Any]
+    body: Sequence[ast.stmt]
+    scope: Scope
 
     def __repr__(self) -> str:
         return f"<function {self.name}>"
@@ -93,11 +81,11 @@ class Evaluator(ABC):
     def __init__(self, source: str, session: sdk.Session) -> None:
         self._lines = source.splitlines()
         self._session = session
-        self.scope = Scope({}, Scope(dict(natives.BUILTINS)))
+        self.scope: Scope = ChainMap({}, dict(natives.BUILTINS))
         self.line = 1
         self._visitors: dict[type, Callable[[Any], Any]] = {
             ast.Constant: self._constant,
-            ast.Name: lambda node: self.scope.find(node.id),
+            ast.Name: self._name,
             ast.Attribute: self._attribute,
             ast.Call: self._call,
             ast.BinOp: self._binary,
@@ -162,6 +150,11 @@ class Evaluator(ABC):
         if type(node.value) not in (*NUMBERS, str, type(None)):
             self.refuse(node, "a number, a string, True, False or None can")
         return self._session.sized(node.value)
+
+    def _name(self, node: ast.Name) -> Any:
+        if node.id not in self.scope:
+            raise Refusal(f"{node.id!r} is not defined")
+        return self.scope[node.id]
 
     def _attribute(self, node: ast.Attribute) -> Any:
         value, name = self.visit(node.value), node.attr
@@ -231,7 +224,7 @@ class Evaluator(ABC):
     def _comprehension(self, node: ast.ListComp | ast.GeneratorExp) -> list[Any]:
         made: list[Any] = []
         outside = self.scope
-        self.scope = Scope({}, outside)
+        self.scope = outside.new_child()
         try:
             self._generate(node.elt, node.generators, made)
         finally:

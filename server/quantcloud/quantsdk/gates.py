@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from quantcloud.quantsdk.values import REQUIRED, Budget, Circuit, Gate, Native, Refusal, kind_of
+from quantcloud.quantsdk.values import REQUIRED, Budget, Circuit, Gate, Native, Refusal, given
 
 MEASURE: Final = "MEASURE"
 BARRIER: Final = "BARRIER"
@@ -35,8 +35,8 @@ _QASM: Final = {"i": "id", "cnot": "cx", "toffoli": "ccx", "fredkin": "cswap"}
 def whole(what: str, value: Any, least: int, most: int) -> int:
     """Check that a value is a whole number, and return it. Raises `Refusal`."""
     if type(value) not in (int, bool) or not least <= value <= most:
-        given = value if type(value) in (int, float) and abs(value) <= 1 << 63 else kind_of(value)
-        raise Refusal(f"{what} must be a whole number from {least} to {most}, is {given}")
+        wanted = f"a whole number from {least} to {most}" if least < most else str(least)
+        raise Refusal(f"{what} must be {wanted}, is {given(value)}")
     return int(value)
 
 
@@ -51,7 +51,7 @@ def qubits_of(circuit: Circuit, names: Sequence[str], values: Sequence[Any]) -> 
 
 def _angle(what: str, value: Any) -> float:
     if type(value) not in (int, float, bool) or not math.isfinite(value):
-        raise Refusal(f"{what} must be a finite number, is {kind_of(value)}")
+        raise Refusal(f"{what} must be a finite number, such as math.pi / 2, is {given(value)}")
     if type(value) is bool:
         return int(value)
     # A longer whole number is the same angle.

@@ -2,10 +2,11 @@
 
 import ast
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
+from quantcloud.openqasm.hints import quantity
 from quantcloud.quantsdk import natives, operations, sdk
-from quantcloud.quantsdk.expressions import Evaluator, Function, Scope, member
+from quantcloud.quantsdk.expressions import Evaluator, Function, member
 from quantcloud.quantsdk.values import REQUIRED, Module, Refusal, bind, type_of
 
 MAX_CALLS: Final = 50
@@ -45,8 +46,8 @@ class Interpreter(Evaluator):
             ast.While: self._while,
             ast.FunctionDef: self._def,
             ast.Return: self._return,
-            ast.Break: self._break,
-            ast.Continue: self._continue,
+            ast.Break: lambda _: self._jump(self._loops, "break", "a loop", _Break()),
+            ast.Continue: lambda _: self._jump(self._loops, "continue", "a loop", _Continue()),
             ast.Pass: lambda _: None,
             ast.Import: self._import,
             ast.ImportFrom: self._import_from,
@@ -91,12 +92,15 @@ class Interpreter(Evaluator):
 
     def assign(self, target: ast.expr, value: Any) -> None:
         if isinstance(target, ast.Name):
-            self.scope.names[target.id] = value
+            self.scope[target.id] = value
         elif isinstance(target, ast.Tuple | ast.List):
             values = self._session.listed(value)
             if len(values) != len(target.elts):
-                names, given = len(target.elts), len(values)
-                raise self.located(Refusal(f"{given} values cannot go to {names} names"), target)
+                names, values_given = (
+                    quantity(len(target.elts), "name"),
+                    quantity(len(values), "value"),
+                )
+                raise self.located(Refusal(f"{values_given} cannot go to {names}"), target)
             for each, part in zip(target.elts, values, strict=True):
                 self.assign(each, part)
         elif isinstance(target, ast.Subscript):
@@ -133,21 +137,14 @@ class Interpreter(Evaluator):
             self._loops -= 1
         return True
 
-    def _break(self, _: ast.Break) -> None:
-        self._check_inside(self._loops, "break", "a loop")
-        raise _Break
-
-    def _continue(self, _: ast.Continue) -> None:
-        self._check_inside(self._loops, "continue", "a loop")
-        raise _Continue
-
     def _return(self, node: ast.Return) -> None:
-        self._check_inside(self._calls, "return", "a function")
-        raise _Return(None if node.value is None else self.visit(node.value))
+        value = None if node.value is None else self.visit(node.value)
+        self._jump(self._calls, "return", "a function", _Return(value))
 
-    def _check_inside(self, depth: int, word: str, where: str) -> None:
+    def _jump(self, depth: int, word: str, where: str, jump: Exception) -> NoReturn:
         if not depth:
             raise Refusal(f"{word} stands in {where} only")
+        raise jump
 
     def _def(self, node: ast.FunctionDef) -> None:
         given = node.args
@@ -160,26 +157,26 @@ class Interpreter(Evaluator):
         if given.defaults:
             values = self.values(given.defaults)
             signature.update(zip(names[-len(values) :], values, strict=True))
-        self.scope.names[node.name] = Function(node.name, signature, node.body, self.scope)
+        self.scope[node.name] = Function(node.name, signature, node.body, self.scope)
 
     def _import(self, node: ast.Import) -> None:
         for alias in node.names:
             if alias.name not in _MODULES:
                 raise Refusal(f"{alias.name!r} cannot be imported; {_IMPORTS}")
-            self.scope.names[alias.asname or alias.name] = _MODULES[alias.name]
+            self.scope[alias.asname or alias.name] = _MODULES[alias.name]
 
     def _import_from(self, node: ast.ImportFrom) -> None:
         module = _MODULES.get(node.module or "")
         if module is None or node.level:
             raise Refusal(f"{node.module!r} cannot be imported from; {_IMPORTS}")
         for alias in node.names:
-            self.scope.names[alias.asname or alias.name] = member(module, alias.name)
+            self.scope[alias.asname or alias.name] = member(module, alias.name)
 
     def invoke(self, function: Function, arguments: Sequence[Any], named: Mapping[str, Any]) -> Any:
         if self._calls >= MAX_CALLS:
             raise Refusal(f"more than {MAX_CALLS} functions call each other")
         values = bind(function.name, function.signature, arguments, named)
-        inside = Scope(dict(zip(function.signature, values, strict=True)), function.scope)
+        inside = function.scope.new_child(dict(zip(function.signature, values, strict=True)))
         outside = self.scope, self._loops
         self.scope, self._loops = inside, 0
         self._calls += 1

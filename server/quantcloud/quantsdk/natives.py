@@ -95,16 +95,8 @@ def _int(_: Budget, value: Any, base: Any) -> int:
     return int(_number(value))
 
 
-def _float(_: Budget, value: Any) -> float:
-    return float(value if type(value) is str else _number(value))
-
-
 def _tuple(budget: Budget, values: Any) -> tuple[Any, ...]:
     return tuple(budget.listed(values))
-
-
-def _print(_: Budget, *__: Any) -> None:
-    """Do nothing: a program prints results, and there are none here."""
 
 
 def _plain(name: str, function: Callable[[Any], Any], signature: Mapping[str, Any]) -> Native:
@@ -135,12 +127,17 @@ BUILTINS: Final[Mapping[str, Any]] = {
         _plain("abs", lambda number: abs(_number(number)), {"number": REQUIRED}),
         Native("round", _round, {"number": REQUIRED, "ndigits": None}),
         Native("int", _int, {"value": 0, "base": None}),
-        Native("float", _float, {"value": 0.0}),
+        _plain(
+            "float",
+            lambda value: float(value if type(value) is str else _number(value)),
+            {"value": 0.0},
+        ),
         _plain("bool", bool, {"value": False}),
         Native("str", shown, {"value": ""}),
         Native("list", Budget.listed, {"iterable": ()}),
         Native("tuple", _tuple, {"iterable": ()}),
-        Native("print", _print, ignored=frozenset({"sep", "end", "flush"})),
+        # A program prints results, and there are none here.
+        Native("print", lambda *_: None, ignored=frozenset({"sep", "end", "flush"})),
     ),
 }
 

@@ -19,6 +19,7 @@ from quantcloud.quantsdk.values import (
     Module,
     Native,
     Refusal,
+    given,
     kind_of,
 )
 
@@ -103,14 +104,6 @@ def _copy(session: Session, circuit: Circuit) -> Circuit:
     return made
 
 
-def _count_ops(budget: Budget, circuit: Circuit) -> dict[str, int]:
-    return dict(Counter(_names(budget, circuit)))
-
-
-def _draw(_: Budget, __: Circuit) -> str:
-    return DRAWING
-
-
 def to_openqasm(budget: Budget, circuit: Circuit) -> str:
     """Return a circuit as OpenQASM, as the SDK's method of this name does."""
     budget.spend(len(circuit.gates))
@@ -177,8 +170,8 @@ METHODS: Final[Mapping[str, Native]] = {
     "measure_all": Native("measure_all", _measure_all, {}),
     "barrier": Native("barrier", _barrier, {"qubits": None}),
     "copy": Native("copy", _copy, {}),
-    "count_ops": Native("count_ops", _count_ops, {}),
-    "draw": Native("draw", _draw, {}),
+    "count_ops": Native("count_ops", lambda *given: dict(Counter(_names(*given))), {}),
+    "draw": Native("draw", lambda *_: DRAWING, {}),
     "to_openqasm": Native("to_openqasm", to_openqasm, {}),
     **{name: _foreign(name) for name in ("to_qiskit", "to_cirq", "to_pennylane")},
 }
@@ -226,7 +219,7 @@ def _run(_: Budget, circuit: Any, *values: Any) -> None:
         ("seed", settings.seed, (int,), "a whole number"),
     ):
         if value is not None and type(value) not in kind:
-            raise Refusal(f"{name} of run() must be {words}, is {kind_of(value)}")
+            raise Refusal(f"{name} of run() must be {words}, is {given(value)}")
         if type(value) is str and len(value) > _MAX_NAME:
             raise Refusal(f"{name} of run() may have {_MAX_NAME} characters, has {len(value)}")
     if settings.shots is not None:

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, cast
 
+from quantcloud.openqasm.hints import quantity
+
 MAX_STEPS: Final = 1_000_000
 """The most steps of a program: expressions, statements, elements and gates."""
 MAX_BITS: Final = 2048
@@ -17,6 +19,8 @@ MAX_NESTING: Final = 20
 
 REQUIRED: Final = object()
 
+# The most characters of a wrong value in a message.
+_LONGEST_GIVEN = 40
 # The number of characters that cost one step.
 _CHARACTERS_A_STEP = 10
 
@@ -146,15 +150,13 @@ class Gate(NamedTuple):
         return f"Gate({self.name}, qubits={self.qubits}{params})"
 
 
+@dataclass(eq=False, slots=True)
 class Circuit:
     """A circuit of the SDK."""
 
-    __slots__ = ("gates", "name", "num_qubits")
-
-    def __init__(self, num_qubits: int, name: object) -> None:
-        self.num_qubits = num_qubits
-        self.name = name
-        self.gates: list[Gate] = []
+    num_qubits: int
+    name: object
+    gates: list[Gate] = field(default_factory=list[Gate])
 
     def __len__(self) -> int:
         return len(self.gates)
@@ -172,7 +174,7 @@ def bind(
         return list(arguments)
     takes = f"{name}({', '.join(signature)})"
     if len(arguments) > len(signature):
-        raise Refusal(f"{len(arguments)} arguments are too many for {takes}")
+        raise Refusal(f"{takes} takes {quantity(len(signature), 'argument')}, got {len(arguments)}")
     values = dict(zip(signature, arguments, strict=False))
     for parameter, value in named.items():
         if parameter not in signature:
@@ -205,6 +207,12 @@ _KINDS: Final[Mapping[type, str]] = {
 def type_of(value: object) -> type:
     """Return the exact type of a value, because a subclass may behave differently."""
     return type(value)
+
+
+def given(value: object) -> str:
+    """Return a short value as a program writes it, and the type of another in words."""
+    text = repr(value) if type(value) in (*NUMBERS, str, type(None)) else ""
+    return text if 0 < len(text) <= _LONGEST_GIVEN else kind_of(value)
 
 
 def kind_of(value: object) -> str:

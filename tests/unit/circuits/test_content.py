@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quantcloud.circuits import Circuit, expanded
-from quantcloud.circuits.content import content
+from quantcloud.circuits.analysis.content import content
+from quantcloud.circuits.analysis.interaction import interaction, link_bits
 from quantcloud.circuits.gates import STANDARD_GATES, definition_calls
-from quantcloud.circuits.interaction import interaction, link_bits
 from quantcloud.openqasm import examine, parse
 from quantcloud.openqasm.lowering import standard_definition
 
@@ -57,9 +57,9 @@ def test_the_content_equals_that_of_the_expanded_circuit(source: str):
         for second in operation.qubits
         if first != second
     }
-    assert interaction(WIDTH, found.links).pairs <= len(pairs)
+    assert interaction(WIDTH, found.links).interaction_pairs <= len(pairs)
     if all(len(operation.qubits) <= 2 for operation in flat.operations):
-        assert interaction(WIDTH, found.links).pairs == len(pairs)
+        assert interaction(WIDTH, found.links).interaction_pairs == len(pairs)
         links: Counter[tuple[int, ...]] = Counter()
         for each in flat.operations:
             if len(each.qubits) > 1 and each.name != "barrier":

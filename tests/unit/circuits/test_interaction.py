@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from quantcloud.circuits.analysis.interaction import interaction, link_bits
 from quantcloud.circuits.gates import STANDARD_GATES
-from quantcloud.circuits.interaction import interaction, link_bits
 from quantcloud.circuits.ir import Operation
 from unit.backends.exact import embedded, gate_matrix
 

@@ -48,6 +48,7 @@ def test_svg_has_a_name_and_a_description():
     assert root.get("role") == "img"
     assert root.findtext(f"{SVG}title") == "Circuit with 2 qubits"
     assert root.findtext(f"{SVG}desc") == "X on q[1] controlled by q[0]"
+    assert "<title>Circuit with 1 qubit</title>" in draw(parse(HEAD + "qreg q[1];")).svg
 
 
 @pytest.mark.parametrize(

@@ -210,7 +210,7 @@ def test_work_bound_tells_small_from_large():
 
 
 def test_the_analysis_does_not_expand_empty_definitions(monkeypatch):
-    monkeypatch.setattr("quantcloud.circuits.analysis.expanded", None)
+    monkeypatch.setattr("quantcloud.circuits.analysis.figures.expanded", None)
     analysis = examine(f"{HEADER}{DOUBLING_NOTHING} h q[0]; g17 q[0];")
     assert (analysis.operation_count, analysis.algorithm) == (4, None)
 

@@ -199,6 +199,9 @@ def test_what_is_refused(source):
     assert 10 < len(error.message) < 400
 
 
+QS = "import quantsdk as qs\n"
+
+
 @pytest.mark.parametrize(
     ("source", "line", "column", "says"),
     [
@@ -206,13 +209,20 @@ def test_what_is_refused(source):
         ("import numpy as np", 1, 1, "only quantsdk and math can be imported"),
         ("import quantsdk as qs\nqs.Circuit(2).h(0).hh(1)", 2, 20, "a circuit has no 'hh'; it has"),
         ("import quantsdk as qs\n(qs.Circuit(2)\n .h(0)\n .cx(0, 2)\n)", 4, 3, "from 0 to 1, is 2"),
+        (QS + "qs.Circuit(1).h(1)", 2, 15, "qubit must be 0, is 1"),
+        (QS + "qs.Circuit(1).rx(0, 'pi')", 2, 15, "a finite number, such as math.pi / 2, is 'pi'"),
+        (QS + "qs.Circuit(1).rx(0, float('nan'))", 2, 15, "math.pi / 2, is nan"),
+        (QS + "qs.Circuit(1).rx(0, [1])", 2, 15, "is a list"),
+        (QS + "qs.run(qs.Circuit(1), shots='many')", 2, 4, "must be a whole number, is 'many'"),
+        ("a, b = [1]", 1, 1, "1 value cannot go to 2 names"),
+        ("len(1, 2)", 1, 1, "len(value) takes 1 argument, got 2"),
         ("é = 'é'; x", 1, 10, "'x' is not defined"),
         ("f = lambda: 1", 1, 5, "'lambda' cannot stand here; a name, a number"),
         ("try: pass\nexcept: pass", 1, 1, "'try' cannot stand here; an assignment, a call"),
         ("x = (1,\n     2", 1, 5, "was never closed"),
         ("", 1, 1, "quantsdk.Circuit(number_of_qubits) makes one"),
     ],
-)
+)  # fmt: skip
 def test_an_error_says_where_and_what_would_be_right(source, line, column, says):
     with pytest.raises(NotUnderstood) as caught:
         read(source)

@@ -5,7 +5,7 @@ from typing import Final
 
 from quantcloud.circuits.classical import MAX_ROUNDS, UnboundedLoopError, without_measurements
 from quantcloud.circuits.expand import with_bits
-from quantcloud.circuits.ir import Apply, Assignment, Bits, Circuit, Condition, Formula, Operation
+from quantcloud.circuits.ir import Assignment, Bits, Circuit, Operation
 from quantcloud.openqasm.builder import PHYSICAL
 from quantcloud.openqasm.lexer import Lexer
 from quantcloud.openqasm.parser import Parser
@@ -62,7 +62,7 @@ class Parser3(Parser):
 
 
 def _finished(circuit: Circuit, lexer: Lexer) -> Circuit:
-    """Put the bits of variables behind those of registers.
+    """Give the bits of variables their places.
 
     A circuit that measures nothing needs no variables: what it computes is known. Raises
     `CircuitError` if such a circuit has an endless loop.
@@ -71,14 +71,8 @@ def _finished(circuit: Circuit, lexer: Lexer) -> Circuit:
         return circuit
     if _only_measures(circuit):
         return replace(with_bits(circuit), scratch_bits=0)
-    shift = circuit.num_clbits - SCRATCH
-    moved = replace(
-        circuit,
-        operations=tuple([_moved(operation, shift) for operation in circuit.operations]),
-        assignments=tuple([_moved_assignment(each, shift) for each in circuit.assignments]),
-    )
     try:
-        return without_measurements(moved)
+        return without_measurements(_with_scratch(circuit))
     except UnboundedLoopError:
         raise lexer.error(
             f"the loops of this circuit have more than {MAX_ROUNDS:,} rounds, and no measurement "
@@ -96,23 +90,34 @@ def _only_measures(circuit: Circuit) -> bool:
     )
 
 
-def _moved(operation: Operation, shift: int) -> Operation:
-    condition, clbits = operation.condition, operation.clbits
-    if condition is not None and condition.offset >= SCRATCH:
-        condition = Condition(condition.offset + shift, condition.size, condition.value)
-        operation = operation._replace(condition=condition)
-    if clbits and clbits[0] >= SCRATCH:
-        operation = operation._replace(clbits=(clbits[0] + shift,))
-    return operation
+def _with_scratch(circuit: Circuit) -> Circuit:
+    """Move the bits of variables from `SCRATCH` to the end of the registers."""
+    shift = circuit.num_clbits - SCRATCH
 
+    def place(offset: int) -> int:
+        return offset + shift if offset >= SCRATCH else offset
 
-def _moved_assignment(assignment: Assignment, shift: int) -> Assignment:
-    offset, size, formula = assignment
-    moved: Formula = tuple([_moved_item(item, shift) for item in formula])
-    return Assignment(offset + shift if offset >= SCRATCH else offset, size, moved)
+    def moved(operation: Operation) -> Operation:
+        condition, clbits = operation.condition, operation.clbits
+        if condition is None and not clbits:
+            return operation
+        if condition is not None:
+            condition = condition._replace(offset=place(condition.offset))
+        return operation._replace(clbits=tuple(map(place, clbits)), condition=condition)
 
-
-def _moved_item(item: int | Bits | Apply, shift: int) -> int | Bits | Apply:
-    if isinstance(item, Bits) and item.offset >= SCRATCH:
-        return item._replace(offset=item.offset + shift)
-    return item
+    assignments = [
+        Assignment(
+            place(offset),
+            size,
+            tuple(
+                item._replace(offset=place(item.offset)) if isinstance(item, Bits) else item
+                for item in formula
+            ),
+        )
+        for offset, size, formula in circuit.assignments
+    ]
+    return replace(
+        circuit,
+        operations=tuple(map(moved, circuit.operations)),
+        assignments=tuple(assignments),
+    )

@@ -8,6 +8,7 @@ from quantcloud.circuits import classical
 from quantcloud.circuits.classical import CAST, COMPARISONS, NEGATE, POPCOUNT
 from quantcloud.circuits.expressions import FUNCTIONS, OPERATORS, ExpressionError, binary, unary
 from quantcloud.circuits.ir import Apply
+from quantcloud.openqasm.hints import quantity
 from quantcloud.openqasm.version3.arithmetic.values import (
     BOOL,
     DEFAULT_BITS,
@@ -194,7 +195,8 @@ def call(name: str, arguments: Sequence[Classical], *, real: bool) -> Classical 
     else:
         return None
     if len(arguments) != wanted:
-        raise ExpressionError(f"'{name}' takes {wanted} arguments, got {len(arguments)}")
+        takes = quantity(wanted, "argument")
+        raise ExpressionError(f"'{name}' takes {takes}, got {len(arguments)}")
     if name in _PAIRS:
         return operate(_PAIRS[name], *arguments, real=real)
     if wanted > 1:

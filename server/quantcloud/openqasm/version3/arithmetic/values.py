@@ -11,6 +11,7 @@ from typing import Final, NamedTuple, TypeAlias
 from quantcloud.circuits.classical import CAST, wrapped
 from quantcloud.circuits.expressions import ExpressionError, finite
 from quantcloud.circuits.ir import Apply, Bits, Expression, Formula
+from quantcloud.openqasm.hints import quantity
 from quantcloud.openqasm.lexer import shown
 
 
@@ -175,7 +176,8 @@ def converted(value: Classical, type_: Type) -> Classical:
         raise ExpressionError(f"{value.type} cannot become {type_}")
     if kind == value.type.kind == "bit" and value.type.bits != type_.bits:
         raise ExpressionError(
-            f"{value.type.bits} bits cannot become {type_.bits}; the numbers must be equal"
+            f"{quantity(value.type.bits, 'bit')} cannot become {type_.bits}; the numbers must be "
+            "equal"
         )
     if isinstance(value, Runtime):
         return _converted_formula(value, type_)

@@ -5,7 +5,7 @@ others have definitions in terms of those. Global phases are kept until the last
 a controlled form turns them into gates.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from quantcloud.circuits.expressions import ExpressionError, is_constant, negated
@@ -250,7 +250,7 @@ def _fraction(gate: Steps, exponent: float) -> Steps:
     return Steps(1, (GateCall("u", (0,), ((theta,), (phi,), (lam,))),), ((phase,),))
 
 
-def without_shadowed(gate: Steps, taken: Mapping[str, object]) -> Steps:
+def without_shadowed(gate: Steps, taken: Container[str]) -> Steps:
     """Replace standard gates whose names the source has `taken` by builtin ones."""
     if not any(call.name in taken for call in gate.calls):
         return gate

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from typing import Final
 
 from quantcloud.openqasm.lexer import shown
+from quantcloud.openqasm.version3.arithmetic.values import INT, Known
 from quantcloud.openqasm.version3.reading import syntax
 from quantcloud.openqasm.version3.reading.expressions import ExpressionReader
 from quantcloud.openqasm.version3.reading.words import SCALARS
@@ -26,17 +27,12 @@ class DeclarationReader(ExpressionReader, ABC):
         lexer = self._lexer
         start = lexer.start
         if lexer.accept("measure"):
-            return syntax.Measurement(self.code(), start)
+            return syntax.Measure(self.code(), start)
         return self.code()
 
-    def _variable(self) -> syntax.Declaration:
-        return self._typed(self.type_name(), is_constant=False)
-
-    def _constant(self, _: int) -> syntax.Declaration:
-        return self._typed(self.type_name("a type after 'const'"), is_constant=True)
-
-    def _typed(self, wanted: syntax.TypeName, *, is_constant: bool) -> syntax.Declaration:
+    def _variable(self, *, is_constant: bool = False) -> syntax.Declaration:
         lexer = self._lexer
+        wanted = self.type_name("a type after 'const'" if is_constant else "a type")
         what = "a classical register" if wanted.kind == "bit" else "a variable"
         name, start = lexer.new_name(what)
         value = None
@@ -44,12 +40,12 @@ class DeclarationReader(ExpressionReader, ABC):
             value = self.value()
         elif is_constant:
             raise lexer.error(f"expected '=' and the value of the constant {shown(name)}")
-        return syntax.Declaration(wanted, name, value, is_constant, start)
+        return syntax.Declaration(wanted, name, start, value, is_constant)
 
     def _declared_qubits(self) -> syntax.Declaration:
         wanted = self.type_name(kinds=_PARAMETERS)
         name, start = self._lexer.new_name("a quantum register")
-        return syntax.Declaration(wanted, name, None, False, start)  # noqa: FBT003 - not a constant
+        return syntax.Declaration(wanted, name, start)
 
     def _register(self, kind: str) -> syntax.Declaration:
         lexer = self._lexer
@@ -60,8 +56,8 @@ class DeclarationReader(ExpressionReader, ABC):
             size = self.code()
             lexer.expect("]", "after the size")
         # A register without a size has one bit, and is no scalar.
-        wanted = syntax.TypeName(kind, size or (syntax.Literal("int", 1),), start)
-        return syntax.Declaration(wanted, name, None, False, start)  # noqa: FBT003 - not a constant
+        wanted = syntax.TypeName(kind, size or (Known(INT, 1),), start)
+        return syntax.Declaration(wanted, name, start)
 
     def _input(self, start: int) -> syntax.Input:
         lexer = self._lexer
@@ -88,11 +84,10 @@ class DeclarationReader(ExpressionReader, ABC):
         lexer = self._lexer
         name, start = lexer.new_name("a gate")
         params, qubits = lexer.gate_operands()
-        brace = lexer.start
         if not lexer.at("{"):
             lexer.expect("{", f"to begin the definition of gate {shown(name)}")
         body = self.block(f"the definition of {shown(name)}")
-        return syntax.GateBody(name, params, qubits, body, start, brace)
+        return syntax.GateBody(name, params, qubits, body, start)
 
     def _opaque(self, _: int) -> syntax.Opaque:
         name, start = self._lexer.new_name("a gate")
@@ -103,16 +98,15 @@ class DeclarationReader(ExpressionReader, ABC):
         lexer = self._lexer
         name, start = lexer.new_name("a subroutine")
         lexer.expect("(", f"after the name of {shown(name)}")
-        parameters: list[syntax.Parameter] = []
-        while not lexer.at(")"):
-            wanted = self.type_name("the type of a parameter", _PARAMETERS)
-            parameter, place = lexer.new_name("a parameter")
-            parameters.append(syntax.Parameter(wanted, parameter, place))
-            if not lexer.accept(","):
-                break
+        parameters = lexer.listed_before(")", self._parameter)
         lexer.expect(")", "after the parameters")
         result = self.type_name("a result type", _PARAMETERS) if lexer.accept("->") else None
         if not lexer.at("{"):
             lexer.expect("{", f"to begin the subroutine {shown(name)}")
         body = self.block(f"the subroutine {shown(name)}")
         return syntax.Subroutine(name, tuple(parameters), result, body, start)
+
+    def _parameter(self) -> syntax.Declaration:
+        wanted = self.type_name("the type of a parameter", _PARAMETERS)
+        name, start = self._lexer.new_name("a parameter")
+        return syntax.Declaration(wanted, name, start)

@@ -4,12 +4,20 @@ Operators use an explicit stack, so only brackets nest calls of Python, and thei
 """
 
 from collections.abc import Callable, Container, Mapping
+from itertools import chain
 from typing import Final
 
 from quantcloud.circuits.expressions import ExpressionError, finite
 from quantcloud.openqasm.builder import DT_SECONDS
 from quantcloud.openqasm.lexer import Lexer
-from quantcloud.openqasm.version3.arithmetic.values import whole_number
+from quantcloud.openqasm.version3.arithmetic.values import (
+    BOOL,
+    DURATION,
+    FLOAT,
+    Known,
+    Type,
+    whole_number,
+)
 from quantcloud.openqasm.version3.reading import syntax
 from quantcloud.openqasm.version3.reading.words import REFUSED, SCALARS, refusal, refused
 
@@ -39,7 +47,13 @@ _PREFIX: Final = {"-": "neg", "~": "~", "!": "!", "+": ""}
 _PREFIX_LEVEL: Final = 11
 _MOST_BRACKETS: Final = 60
 _LONGEST: Final = 200_000
-_UNITS: Final = {"dt": DT_SECONDS, "ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}
+_UNITS: Final = {
+    "dt": DT_SECONDS,
+    "ns": 1e-9,
+    **dict.fromkeys(("us", "\u00b5s", "\u03bcs"), 1e-6),
+    "ms": 1e-3,
+    "s": 1.0,
+}
 
 
 class ExpressionReader:
@@ -56,17 +70,12 @@ class ExpressionReader:
 
     def codes(self, end: str) -> tuple[syntax.Code, ...]:
         """Read expressions that are separated by commas, up to `end`, which is not read."""
-        found: list[syntax.Code] = []
-        while not self._lexer.at(end):
-            found.append(self.code())
-            if not self._lexer.accept(","):
-                break
-        return tuple(found)
+        return tuple(self._lexer.listed_before(end, self.code))
 
     def index(self) -> syntax.Code:
         """Read the index after an opening bracket, and the closing bracket."""
         items: list[syntax.Item] = []
-        self._nested(self._indices, items)
+        self._indices(items)
         return tuple(items)
 
     def values(self) -> syntax.Code:
@@ -77,10 +86,8 @@ class ExpressionReader:
             if self._index_part(items) is None:
                 raise self._lexer.error("expected a range such as [0:3]", start)
             self._lexer.expect("]", "after the range")
-        elif self._lexer.accept("{"):
-            self._nested(self._set, items)
         else:
-            self._expression(items)
+            self._set_or(self._expression, items)
         return tuple(items)
 
     def type_name(self, what: str = "a type", kinds: Container[str] = SCALARS) -> syntax.TypeName:
@@ -98,21 +105,15 @@ class ExpressionReader:
             lexer.expect("]", "after the size")
         return syntax.TypeName(word, size, start)
 
-    def _nested(self, read: Callable[[list[syntax.Item]], None], items: list[syntax.Item]) -> None:
-        if self._depth >= _MOST_BRACKETS:
+    def _expression(self, items: list[syntax.Item]) -> None:
+        lexer = self._lexer
+        if self._depth > _MOST_BRACKETS:
             raise refusal(
-                self._lexer,
+                lexer,
                 f"expressions with more than {_MOST_BRACKETS} nested brackets",
                 "give parts of it a name with 'const'",
             )
         self._depth += 1
-        try:
-            read(items)
-        finally:
-            self._depth -= 1
-
-    def _expression(self, items: list[syntax.Item]) -> None:
-        lexer = self._lexer
         waiting: list[tuple[int, syntax.Operator]] = []
         while True:
             self._prefixes(waiting)
@@ -128,12 +129,11 @@ class ExpressionReader:
             if len(items) > _LONGEST:
                 raise lexer.error("this expression is too long; split it")
         if lexer.kind in ("id", "int", "real", "timing", "based"):
-            raise lexer.error(
-                f"an operator is missing before {lexer.described()}; for a product write '*'"
-                if lexer.text != "to"
-                else f"expected an operator, got {lexer.described()}"
-            )
+            if lexer.text == "to":
+                raise lexer.error("expected an operator, got 'to'")
+            raise lexer.without_operator()
         self._release(items, waiting, -1)
+        self._depth -= 1
 
     def _prefixes(self, waiting: list[tuple[int, syntax.Operator]]) -> None:
         lexer = self._lexer
@@ -162,7 +162,7 @@ class ExpressionReader:
         elif kind == "imaginary":
             raise refused(lexer, "complex")
         elif lexer.accept("("):
-            self._nested(self._expression, items)
+            self._expression(items)
             lexer.expect(")", "for the '(' above")
         elif text == "{" and kind == "op":
             raise lexer.error("a set such as {0, 2} can only stand in an index or a 'for'")
@@ -171,36 +171,31 @@ class ExpressionReader:
             raise lexer.error(f"expected a number or an expression, got {got}")
         while lexer.at("[") and lexer.kind == "op":
             lexer.advance()
-            self._nested(self._indices, items)
+            self._indices(items)
 
-    def _literal(self) -> syntax.Literal:
+    def _literal(self) -> Known:
         lexer = self._lexer
         kind, text = lexer.kind, lexer.text
         if kind in ("int", "based"):
             value = lexer.whole_number("a number", 20)
             if value is None:
                 try:
-                    return syntax.Literal("float", finite(float(text)))
+                    return Known(FLOAT, finite(float(text)))
                 except (ExpressionError, ValueError):
                     raise lexer.error("this number is too large") from None
-            type_, _ = whole_number(value)
-            return syntax.Literal(type_.kind, value, type_.size)
-        try:
+            return whole_number(value)
+        if kind == "string":
+            digits = text[1:-1].replace("_", "")
+            if not digits or digits.strip("01"):
+                raise lexer.error("a string stands for bits here and consists of 0 and 1")
+            literal = Known(Type("bit", len(digits)), int(digits, 2))
+        else:
+            unit = ""
             if kind == "timing":
                 unit = "dt" if text.endswith("dt") else text.lstrip("0123456789._eE+-")
-                number = finite(float(text[: -len(unit)]))
-                literal = syntax.Literal(
-                    "duration", number * _UNITS[unit.replace("\u00b5", "u").replace("\u03bc", "u")]
-                )
-            elif kind == "string":
-                digits = text[1:-1].replace("_", "")
-                if not digits or digits.strip("01"):
-                    raise lexer.error("a string stands for bits here and consists of 0 and 1")
-                literal = syntax.Literal("bit", int(digits, 2), len(digits))
-            else:
-                literal = syntax.Literal("float", finite(float(text)))
-        except ExpressionError as error:
-            raise lexer.error(f"in this expression: {error}") from None
+            with lexer.located("in this expression", lexer.start):
+                number = finite(float(text.removesuffix(unit)))
+            literal = Known(DURATION, number * _UNITS[unit]) if unit else Known(FLOAT, number)
         lexer.advance()
         return literal
 
@@ -210,9 +205,9 @@ class ExpressionReader:
         if text in SCALARS:
             wanted = self.type_name()
             lexer.expect("(", "after the type, for a conversion")
-            self._nested(self._expression, items)
+            self._expression(items)
             lexer.expect(")", "after the value")
-            items.append(syntax.Cast(wanted, start))
+            items.append(wanted)
             return
         if text in REFUSED:
             raise refused(lexer, text)
@@ -220,65 +215,53 @@ class ExpressionReader:
             raise lexer.error("a measurement has to be the whole value of an assignment")
         lexer.advance()
         if text in ("true", "false"):
-            items.append(syntax.Literal("bool", int(text == "true")))
+            items.append(Known(BOOL, int(text == "true")))
         elif lexer.at("(") and lexer.kind == "op":
             lexer.advance()
-            count = 0
-            while not lexer.at(")"):
-                self._nested(self._expression, items)
-                count += 1
-                if not lexer.accept(","):
-                    break
+            arguments = self.codes(")")
             lexer.expect(")", "or ',' after the argument")
-            items.append(syntax.Call(text, count, start))
+            items += (*chain(*arguments), syntax.Call(text, len(arguments), start))
         else:
             items.append(syntax.Name(text, start))
 
     def _indices(self, items: list[syntax.Item]) -> None:
         lexer = self._lexer
-        start, count = lexer.start, 0
-        while True:
-            if lexer.accept("{"):
-                self._nested(self._set, items)
-            else:
-                self._index_part(items)
-            count += 1
-            if not lexer.accept(","):
-                break
+        start = lexer.start
+        parts = lexer.listed(lambda: self._set_or(self._index_part, items))
         lexer.expect("]", "after the index")
-        items.append(syntax.Index(count, start))
+        items.append(syntax.Index(len(parts), start))
 
     def _index_part(self, items: list[syntax.Item]) -> syntax.Span | None:
         """Read an expression or a range; return the range."""
         lexer = self._lexer
         start, has_first = lexer.start, not lexer.at(":")
         if has_first:
-            self._nested(self._expression, items)
+            self._expression(items)
         if not lexer.accept(":"):
             return None
-        parts = 1
         has_last = not (lexer.at("]") or lexer.at(":"))
         if has_last:
-            self._nested(self._expression, items)
-        has_step = lexer.at(":")
-        if lexer.accept(":"):
+            self._expression(items)
+        has_step = lexer.accept(":")
+        if has_step:
             if not has_last:
                 raise lexer.error("a range has its step in the middle, as in [0:2:6]")
-            parts += 1
             has_last = not lexer.at("]")
             if has_last:
-                self._nested(self._expression, items)
+                self._expression(items)
         span = syntax.Span(has_first, has_step, has_last, start)
         items.append(span)
         return span
 
-    def _set(self, items: list[syntax.Item]) -> None:
+    def _set_or(
+        self, read: Callable[[list[syntax.Item]], object], items: list[syntax.Item]
+    ) -> None:
+        """Read a set, or what `read` reads."""
         lexer = self._lexer
-        start, count = lexer.start, 0
-        while not lexer.at("}"):
-            self._nested(self._expression, items)
-            count += 1
-            if not lexer.accept(","):
-                break
+        if not lexer.accept("{"):
+            read(items)
+            return
+        start = lexer.start
+        elements = self.codes("}")
         lexer.expect("}", "after the set")
-        items.append(syntax.IndexSet(count, start))
+        items += (*chain(*elements), syntax.IndexSet(len(elements), start))

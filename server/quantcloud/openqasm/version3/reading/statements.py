@@ -44,7 +44,7 @@ class StatementReader(DeclarationReader):
             "include": self._include,
             "qreg": lambda _: self._register("qubit"),
             "creg": lambda _: self._register("bit"),
-            "const": self._constant,
+            "const": lambda _: self._variable(is_constant=True),
             "input": self._input,
             "let": self._alias,
             "opaque": self._opaque,
@@ -124,13 +124,10 @@ class StatementReader(DeclarationReader):
         lexer.advance()
         if lexer.at("[") or lexer.text in _ASSIGNMENTS:
             return self._assignment(name, start)
-        params: tuple[syntax.Code, ...] = ()
-        if lexer.accept("("):
-            params = self.codes(")")
-            lexer.expect(")", "or ',' after the angle")
-            if lexer.at(";"):
-                items = [item for param in params for item in param]
-                return syntax.Expression((*items, syntax.Call(name, len(params), start)), start)
+        has_params = lexer.at("(")
+        params = self._params()
+        if has_params and lexer.at(";"):
+            return syntax.Expression(params, syntax.Call(name, len(params), start), start)
         return self._call((), name, params, start)
 
     def _assignment(self, name: str, start: int) -> syntax.Statement:
@@ -147,7 +144,7 @@ class StatementReader(DeclarationReader):
             )
         lexer.advance()
         value = self.value()
-        if symbol != "=" and isinstance(value, syntax.Measurement):
+        if symbol != "=" and isinstance(value, syntax.Measure):
             raise lexer.error("a measurement is assigned with '='", value.start)
         operator = None if symbol == "=" else symbol[:-1]
         return syntax.Assign(syntax.Target(name, index, start), operator, value, start)
@@ -166,11 +163,7 @@ class StatementReader(DeclarationReader):
         return () if self._lexer.at(";") else self._qubits()
 
     def _qubits(self) -> tuple[syntax.Code, ...]:
-        found: list[syntax.Code] = []
-        while True:
-            found.append(self._qubit())
-            if not self._lexer.accept(","):
-                return tuple(found)
+        return tuple(self._lexer.listed(self._qubit))
 
     def _qubit(self) -> syntax.Code:
         """Read a qubit or a register, with an index or not."""
@@ -202,15 +195,17 @@ class StatementReader(DeclarationReader):
             lexer.expect("@", f"after '{word}'")
             modifiers.append(syntax.Modifier(word, argument, place))
         name, start = lexer.name("a gate")
-        params: tuple[syntax.Code, ...] = ()
-        if name == "gphase":
+        if name == "gphase" and not lexer.at("("):
             lexer.expect("(", "after 'gphase'")
-            params = self.codes(")")
-            lexer.expect(")", "after the angle")
-        elif lexer.accept("("):
-            params = self.codes(")")
-            lexer.expect(")", "or ',' after the angle")
-        return self._call(tuple(modifiers), name, params, start)
+        return self._call(tuple(modifiers), name, self._params(), start)
+
+    def _params(self) -> tuple[syntax.Code, ...]:
+        """Read the angles of a gate in parentheses, if it has any."""
+        if not self._lexer.accept("("):
+            return ()
+        params = self.codes(")")
+        self._lexer.expect(")", "or ',' after the angle")
+        return params
 
     # Instructions
 
@@ -221,7 +216,7 @@ class StatementReader(DeclarationReader):
         name, place = self._lexer.name("a classical bit")
         index = self.index() if self._lexer.accept("[") else None
         return syntax.Assign(
-            syntax.Target(name, index, place), None, syntax.Measurement(source, start), start
+            syntax.Target(name, index, place), None, syntax.Measure(source, start), start
         )
 
     def _delay(self, start: int) -> syntax.Statement:

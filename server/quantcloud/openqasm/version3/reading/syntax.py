@@ -2,13 +2,7 @@
 
 from typing import NamedTuple, TypeAlias
 
-
-class Literal(NamedTuple):
-    """A number, or a string of bits of `size`. `kind` is the kind of its type."""
-
-    kind: str
-    value: float
-    size: int | None = None
+from quantcloud.openqasm.version3.arithmetic.values import Known
 
 
 class Name(NamedTuple):
@@ -35,17 +29,13 @@ class Call(NamedTuple):
 
 
 class TypeName(NamedTuple):
-    """A type as written; `size` is the expression in brackets."""
+    """A type as written; `size` is the expression in brackets.
+
+    In an expression it is a conversion of the latest operand.
+    """
 
     kind: str
     size: "Code | None"
-    start: int
-
-
-class Cast(NamedTuple):
-    """A conversion of the latest operand."""
-
-    type: TypeName
     start: int
 
 
@@ -72,18 +62,18 @@ class IndexSet(NamedTuple):
     start: int
 
 
-Item: TypeAlias = Literal | Name | Operator | Call | Cast | Index | Span | IndexSet
+Item: TypeAlias = Known | Name | Operator | Call | TypeName | Index | Span | IndexSet
 Code: TypeAlias = tuple[Item, ...]
 
 
-class Measurement(NamedTuple):
-    """`measure source` as the value of an assignment."""
+class Measure(NamedTuple):
+    """`measure source`, as a statement or as the value of an assignment."""
 
     source: Code
     start: int
 
 
-Value: TypeAlias = Code | Measurement
+Value: TypeAlias = Code | Measure
 
 
 class Target(NamedTuple):
@@ -95,13 +85,13 @@ class Target(NamedTuple):
 
 
 class Declaration(NamedTuple):
-    """A variable or a constant. The type `qubit` declares qubits; then there is no value."""
+    """A variable, a constant or a parameter. Only the type `qubit` declares qubits."""
 
     type: TypeName
     name: str
-    value: Value | None
-    is_constant: bool
     start: int
+    value: Value | None = None
+    is_constant: bool = False
 
 
 class Input(NamedTuple):
@@ -127,13 +117,6 @@ class Assign(NamedTuple):
     target: Target
     symbol: str | None
     value: Value
-    start: int
-
-
-class Measure(NamedTuple):
-    """A measurement whose outcome is not used: `measure source;`."""
-
-    source: Code
     start: int
 
 
@@ -180,7 +163,8 @@ class Delay(NamedTuple):
 class Expression(NamedTuple):
     """A call of a subroutine as a statement."""
 
-    value: Code
+    arguments: tuple[Code, ...]
+    call: Call
     start: int
 
 
@@ -234,33 +218,24 @@ class Return(NamedTuple):
     start: int
 
 
-class Parameter(NamedTuple):
-    """A parameter of a subroutine."""
-
-    type: TypeName
-    name: str
-    start: int
-
-
 class Subroutine(NamedTuple):
     """`def name(parameters) -> result body`."""
 
     name: str
-    parameters: tuple[Parameter, ...]
+    parameters: tuple[Declaration, ...]
     result: TypeName | None
     body: "Body"
     start: int
 
 
 class GateBody(NamedTuple):
-    """`gate name(params) qubits body`. `brace` is the offset of the body."""
+    """`gate name(params) qubits body`."""
 
     name: str
     params: tuple[str, ...]
     qubits: tuple[str, ...]
     body: "Body"
     start: int
-    brace: int
 
 
 class Opaque(NamedTuple):

@@ -1,12 +1,11 @@
 """Computes expressions of OpenQASM 3."""
 
 from collections.abc import Callable, Sequence
-from itertools import islice
 
 from quantcloud.circuits.expressions import ExpressionError
 from quantcloud.circuits.ir import Bits, Expression
 from quantcloud.openqasm.builder import PHYSICAL, CircuitBuilder, Operand
-from quantcloud.openqasm.hints import did_you_mean
+from quantcloud.openqasm.hints import did_you_mean, not_defined
 from quantcloud.openqasm.lexer import Lexer, shown
 from quantcloud.openqasm.version3.arithmetic import indexing
 from quantcloud.openqasm.version3.arithmetic.operators import call, operate, prefix
@@ -31,7 +30,6 @@ from quantcloud.openqasm.version3.reading.words import CONSTANTS
 from quantcloud.openqasm.version3.running.names import Names, Variable
 
 _MOST_BITS = {"int": 64, "uint": 64, "float": 64, "angle": 64}
-_KNOWN_SHOWN = 8
 # A statement's weight covers expressions of so many items.
 _SHORT = 8
 
@@ -50,47 +48,38 @@ class Evaluator:
         self._names = names
         self._subroutines = subroutines
 
-    def evaluate(self, code: syntax.Code, *, real: bool = False) -> AnyValue | None:
-        """Return the value of an expression, or None for a subroutine without a result.
-
-        If `real`, whole numbers divide as real ones.
-        """
-        found = self.parts(code, real=real)
-        return found[-1] if found else None
+    def evaluate(self, code: syntax.Code, *, real: bool = False) -> AnyValue:
+        """Return the value of an expression; if `real`, whole numbers divide as real ones."""
+        return self.parts(code, real=real)[-1]
 
     def parts(self, code: syntax.Code, *, real: bool = False) -> list[AnyValue]:
         """Return the values of adjacent expressions."""
         stack: list[AnyValue] = []
         if len(code) > _SHORT:
             self._builder.charge(len(code) // _SHORT, _start(code))
-        for place, item in enumerate(code, 1):
+        for item in code:
             try:
-                value = self._item(item, stack, code, real=real)
+                stack.append(self._item(item, stack, code, real=real))
             except ExpressionError as error:
                 raise self._lexer.error(
                     f"in this expression: {error}", _start((item,)) or _start(code)
                 ) from None
-            if value is None:
-                if stack or place < len(code):
-                    raise self._lexer.error("this subroutine has no result", _start((item,)))
-                return []
-            stack.append(value)
         return stack
 
     def _item(  # noqa: PLR0911 - one for each kind of item
         self, item: syntax.Item, stack: list[AnyValue], code: syntax.Code, *, real: bool
-    ) -> AnyValue | None:
+    ) -> AnyValue:
         match item:
-            case syntax.Literal():
-                return Known(Type(item.kind, item.size), item.value)
+            case Known():
+                return item
             case syntax.Name():
                 return self._name(item, code)
             case syntax.Operator():
                 return self._operated(item, stack, real=real)
             case syntax.Call():
                 return self._called(item, stack, real=real)
-            case syntax.Cast():
-                type_ = self.type_of(item.type)
+            case syntax.TypeName():
+                type_ = self.type_of(item)
                 return converted(self._classical(stack.pop(), item.start), type_)
             case syntax.Index():
                 parts = [stack.pop() for _ in range(item.number)]
@@ -116,10 +105,13 @@ class Evaluator:
         first, second = (self._classical(value, item.start) for value in (left, right))
         return operate(item.symbol, first, second, real=real)
 
-    def _called(self, item: syntax.Call, stack: list[AnyValue], *, real: bool) -> AnyValue | None:
+    def _called(self, item: syntax.Call, stack: list[AnyValue], *, real: bool) -> AnyValue:
         arguments = [stack.pop() for _ in range(item.number)][::-1]
         if item.name in self._names.subroutines:
-            return self._subroutines(item, arguments)
+            value = self._subroutines(item, arguments)
+            if value is None:
+                raise self._lexer.error("this subroutine has no result", item.start)
+            return value
         values = [self._classical(argument, item.start) for argument in arguments]
         result = call(item.name, values, real=real)
         if result is None:
@@ -142,10 +134,7 @@ class Evaluator:
             return Known(FLOAT, CONSTANTS[name])
         if len(code) > 1 and isinstance(code[-1], syntax.Index) and code[0] is item:
             raise self._builder.undeclared(name, self._names.registers(), item.start)
-        known = ", ".join(
-            shown(each)[1:-1] for each in islice([*self._names.known(), "pi"], _KNOWN_SHOWN)
-        )
-        raise self._lexer.error(f"{shown(name)} is not defined here; known are {known}", item.start)
+        raise self._lexer.error(not_defined(name, [*self._names.known(), "pi"]), item.start)
 
     def _range(self, item: syntax.Span, stack: list[AnyValue]) -> Range:
         last = self._whole(stack.pop(), item.start) if item.has_last else None
@@ -179,10 +168,7 @@ class Evaluator:
 
     def value(self, code: syntax.Code, *, real: bool = False) -> Classical:
         """Return the value of an expression that is no qubit, range or set."""
-        value = self.evaluate(code, real=real)
-        if value is None:
-            raise self._lexer.error("this subroutine has no result", _start(code))
-        return self._classical(value, _start(code))
+        return self._classical(self.evaluate(code, real=real), _start(code))
 
     def angle(self, code: syntax.Code) -> Expression:
         with self._lexer.located("in this expression", _start(code)):
@@ -257,7 +243,7 @@ class Evaluator:
             return whole
         probe = Runtime(Type("bit", whole.size), (whole,))
         selector = self.evaluate(index[:-1])
-        if selector is None or isinstance(selector, Runtime):
+        if isinstance(selector, Runtime):
             raise self._lexer.error(
                 "an assignment to an index that depends on a measurement is not supported", start
             )
@@ -266,11 +252,6 @@ class Evaluator:
         if isinstance(found, Runtime) and found.bits is not None:
             return found.bits
         raise self._lexer.error("these bits are not adjacent; assign one by one", start)
-
-    def alias_of_bits(self, code: syntax.Code) -> Bits | None:
-        """Return the adjacent bits of a register that an expression stands for, if it does."""
-        value = self.value(code)
-        return value.bits if isinstance(value, Runtime) and value.type.kind == "bit" else None
 
 
 def operand(value: Qubits, start: int) -> Operand:
@@ -287,4 +268,4 @@ def _instead(value: Classical) -> str:
 
 def _start(code: syntax.Code) -> int:
     """Return the offset of the first name or operator of an expression, or 0 for a literal."""
-    return min((item.start for item in code if not isinstance(item, syntax.Literal)), default=0)
+    return min((item.start for item in code if not isinstance(item, Known)), default=0)

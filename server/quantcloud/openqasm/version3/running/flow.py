@@ -107,9 +107,7 @@ class Flow:
         if not isinstance(variable, Variable) or variable.cell is None or not variable.is_kept:
             return None
         index = target.place
-        if index is not None and all(
-            isinstance(item, syntax.Literal | syntax.Index) for item in index
-        ):
+        if index is not None and all(isinstance(item, Known | syntax.Index) for item in index):
             return self.evaluator.bits(variable, target)
         return Bits(variable.cell, variable.type.bits)
 
@@ -176,7 +174,7 @@ def _is_one_measurement(node: syntax.If) -> bool:
     (statement,) = node.then
     return (
         isinstance(statement, syntax.Assign)
-        and isinstance(statement.value, syntax.Measurement)
+        and isinstance(statement.value, syntax.Measure)
         and statement.target.place is not None
         and not any(
             isinstance(item, syntax.Span | syntax.IndexSet) for item in statement.target.place

@@ -87,25 +87,17 @@ class GateCalls:
                 self._flow.block(node.body, node.start)
         finally:
             self._defining = None
-        gates = self._builder.gates
-        body = self._without_itself(node)
-        gates.define(node.name, len(node.params), len(node.qubits), body, node.brace)
-        if self._body_phases and node.name in gates.definitions:
-            self._phases[node.name] = tuple(self._body_phases)
-
-    def _without_itself(self, node: syntax.GateBody) -> list[GateCall]:
-        """Replace the gate itself, which modifiers have led to, by builtin gates.
-
-        As in stdgates.inc, the body may hold only that call: the gate is the standard one then.
-        """
-        width = len(node.qubits)
-        params = tuple([(place,) for place in range(len(node.params))])
+        width, params = len(node.qubits), tuple([(place,) for place in range(len(node.params))])
+        # Modifiers can lead to the gate itself: a controlled swap is a cswap. If the body is only
+        # that call, as in stdgates.inc, the gate is the standard one.
         if self._body == [GateCall(node.name, tuple(range(width)), params)] and not any(
             map(is_constant, self._body[0].params)
         ):
-            return self._body
-        steps = Steps(width, tuple(self._body))
-        return list(modified_gates.without_shadowed(steps, {node.name: None}).calls)
+            return
+        body = modified_gates.without_shadowed(Steps(width, tuple(self._body)), {node.name})
+        self._builder.gates.define(node.name, len(params), width, body.calls)
+        if self._body_phases:
+            self._phases[node.name] = tuple(self._body_phases)
 
     # Calls
 
@@ -114,7 +106,7 @@ class GateCalls:
         name = self._resolved(node)
         operands = [self._evaluator.qubits(code) for code in node.operands]
         if name == PHASE and len(angles) != 1:
-            raise self._lexer.error("'gphase' takes 1 parameter", node.start)
+            raise self._lexer.error(f"'gphase' takes 1 parameter, got {len(angles)}", node.start)
         if not node.modifiers:
             if name == PHASE:
                 # Its only effect is in a definition.
@@ -131,7 +123,7 @@ class GateCalls:
             only = steps.calls[0]
             self._apply(only.name, only.params, operands, node.start)
             return
-        self._apply_steps(steps, operands, node.start)
+        self._apply_steps(name, steps, operands, node.start)
 
     def _resolved(self, node: syntax.Gate) -> str:
         name, builder = node.name, self._builder
@@ -153,22 +145,22 @@ class GateCalls:
         call = GateCall(name, tuple(range(len(operands))), angles)
         self._append((call,), operands, name, start)
 
-    def _apply_steps(self, steps: Steps, operands: list[Operand], start: int) -> None:
+    def _apply_steps(self, name: str, steps: Steps, operands: list[Operand], start: int) -> None:
         if len(operands) != steps.width:
             takes = quantity(steps.width, "qubit")
             raise self._lexer.error(f"this gate takes {takes}, got {len(operands)}", start)
         if self._defining is None:
-            self._builder.gate_steps(steps.calls, operands, start, self._guards.condition)
+            with self._lexer.located("in this expression", start):
+                self._builder.gate_steps(name, steps.calls, operands, start, self._guards.condition)
         else:
-            self._append(steps.calls, operands, "with its modifiers", start)
+            self._append(steps.calls, operands, name, start)
 
     def _append(
         self, calls: Sequence[GateCall], operands: Sequence[Operand], name: str, start: int
     ) -> None:
         """Add the calls of a gate to the definition."""
         qubits = tuple([operand.offset for operand in operands])
-        if len(set(qubits)) < len(qubits):
-            raise self._lexer.error(f"gate '{name}' would act on the same qubit twice", start)
+        self._builder.gates.check_differ(name, qubits, start)
         self._builder.charge(len(calls), start)
         self._body += [
             call._replace(qubits=tuple([qubits[place] for place in call.qubits])) for call in calls
@@ -181,8 +173,7 @@ class GateCalls:
         gates = self._builder.gates
         width = 0
         if name != PHASE:
-            width = gates.signature(name).num_qubits
-            gates.check_call(name, len(angles), width, node.start)
+            width = gates.check_call(name, len(angles), None, node.start).num_qubits
         arguments = tuple([self._argument(modifier) for modifier in node.modifiers])
         words = tuple([modifier.word for modifier in node.modifiers])
         # An angle that is a parameter may be equal to one that is a number.
@@ -242,7 +233,5 @@ class GateCalls:
             raise self._lexer.error(
                 "a delay needs a constant duration, such as 100ns or 2us", node.start
             )
-        if duration.value < 0:
-            raise self._lexer.error("a delay cannot be negative", node.start)
         operands = [self._evaluator.qubits(code) for code in node.operands]
         self._builder.delay(operands, duration.value, node.start, self._guards.condition)

@@ -23,7 +23,7 @@ from quantcloud.openqasm.version3.running.evaluator import Evaluator
 from quantcloud.openqasm.version3.running.gate_calls import GateCalls
 from quantcloud.openqasm.version3.running.guards import Frame, Guards, Leave, State
 from quantcloud.openqasm.version3.running.loops import Loops
-from quantcloud.openqasm.version3.running.names import Names, Variable
+from quantcloud.openqasm.version3.running.names import Names, Variable, output
 from quantcloud.openqasm.version3.running.storage import Storage
 
 _MOST_CALLS: Final = 40
@@ -115,15 +115,12 @@ class Interpreter:
         if isinstance(value, Qubits):
             self.names.declare(node.name, value, node.start)
             return
-        bits = self._evaluator.alias_of_bits(node.value)
-        if bits is None:
+        if not isinstance(value, Runtime) or value.type.kind != "bit" or value.bits is None:
             raise self._lexer.error(
                 "an alias stands for qubits, or for adjacent bits of a register", node.start
             )
-        type_ = Type("bit", bits.size)
-        variable = Variable(type_, Known(type_, 0), bits.offset, is_output=True)
-        variable.value = Runtime(type_, variable.read())
-        self.names.declare(node.name, variable, node.start)
+        register = output(Type("bit", value.bits.size), value.bits.offset)
+        self.names.declare(node.name, register, node.start)
 
     # Subroutines
 
@@ -133,14 +130,15 @@ class Interpreter:
         self.names.subroutines[node.name] = node
 
     def _expression(self, node: syntax.Expression) -> None:
-        call = node.value[-1]
-        if isinstance(call, syntax.Call) and call.name not in self.names.subroutines:
-            if self._builder.gates.is_known(call.name):
-                raise self._lexer.error(
-                    f"expected the qubits of gate {shown(call.name)}", node.start
-                )
-            raise self._lexer.error(f"{shown(call.name)} is no subroutine and no gate", node.start)
-        self._evaluator.evaluate(node.value)
+        name = node.call.name
+        if name not in self.names.subroutines:
+            raise self._lexer.error(
+                f"expected the qubits of gate {shown(name)}"
+                if self._builder.gates.is_known(name)
+                else f"{shown(name)} is no subroutine and no gate",
+                node.start,
+            )
+        self._call(node.call, [self._evaluator.evaluate(each) for each in node.arguments])
 
     def _call(self, call: syntax.Call, arguments: Sequence[AnyValue]) -> Classical | None:
         node = self.names.subroutines[call.name]
@@ -186,7 +184,7 @@ class Interpreter:
         return None if result is None else result.value
 
     def _bound(
-        self, parameter: syntax.Parameter, argument: AnyValue, call: syntax.Call
+        self, parameter: syntax.Declaration, argument: AnyValue, call: syntax.Call
     ) -> Variable | Qubits:
         name = shown(parameter.name)
         if parameter.type.kind == "qubit":

@@ -68,7 +68,7 @@ class Loops(Flow):
                 if self._round(node, level, (type_, item)):
                     return
 
-    def _items(self, node: For, value: AnyValue | None) -> Iterator[Classical]:
+    def _items(self, node: For, value: AnyValue) -> Iterator[Classical]:
         """Yield the values that a loop over `value` runs over."""
         if isinstance(value, Range | Numbers):
             try:

@@ -11,7 +11,6 @@ from quantcloud.openqasm.lexer import Lexer, shown
 from quantcloud.openqasm.version3.arithmetic.values import (
     Array,
     Classical,
-    Known,
     Qubits,
     Runtime,
     Type,
@@ -49,6 +48,12 @@ class Variable:
     def is_kept(self) -> bool:
         """Whether the value is in the cell."""
         return isinstance(self.value, Runtime)
+
+
+def output(type_: Type, offset: int) -> Variable:
+    """Return the variable of bits of a register of the circuit."""
+    value = Runtime(type_, (Bits(offset, type_.bits, type_.is_signed),))
+    return Variable(type_, value, offset, is_output=True)
 
 
 Entry: TypeAlias = Variable | Qubits | Array
@@ -147,9 +152,7 @@ class Names:
         variable = self._outputs.get(name)
         if variable is None:
             type_ = Type("bit", None if name in builder.scalars else register.size)
-            variable = Variable(type_, Known(type_, 0), register.offset, is_output=True)
-            variable.value = Runtime(type_, variable.read())
-            self._outputs[name] = variable
+            variable = self._outputs[name] = output(type_, register.offset)
         return variable
 
     def qubits_here(self) -> Iterator[Qubits]:

@@ -64,7 +64,7 @@ class Storage:
 
     def _initialise(self, variable: Variable, node: syntax.Declaration) -> None:
         assert node.value is not None  # noqa: S101 - the caller checks
-        if isinstance(node.value, syntax.Measurement):
+        if isinstance(node.value, syntax.Measure):
             self.store(variable, syntax.Target(node.name, None, node.start), node.value)
             return
         value = self._value(node.value, variable.type, node.start)
@@ -168,13 +168,13 @@ class Storage:
 
     def execute(self, node: syntax.Assign) -> None:
         target, value = node.target, node.value
-        if isinstance(value, syntax.Measurement) and value.start < target.start:
+        if isinstance(value, syntax.Measure) and value.start < target.start:
             # In `measure q -> c` the source comes first, so its errors do too.
             source = self._evaluator.qubits(value.source)
             self._measure_into(self.target(target), target, source)
             return
         variable = self.target(target)
-        if isinstance(value, syntax.Measurement) or (node.symbol is None and target.place is None):
+        if isinstance(value, syntax.Measure) or (node.symbol is None and target.place is None):
             self.store(variable, target, value)
         elif target.place is not None:
             self._assign_part(node, variable, value)
@@ -184,7 +184,7 @@ class Storage:
 
     def store(self, variable: Variable, target: syntax.Target, value: syntax.Value) -> None:
         """Assign a value or a measurement to a variable, or measure into a part of it."""
-        if isinstance(value, syntax.Measurement):
+        if isinstance(value, syntax.Measure):
             self._measure_into(variable, target, self._evaluator.qubits(value.source))
         else:
             found = self._value(value, variable.type, target.start)

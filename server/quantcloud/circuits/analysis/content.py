@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import NamedTuple, TypeVar
 
+from quantcloud.circuits.analysis.interaction import link_bits
 from quantcloud.circuits.gates import STANDARD_GATES, definition_calls
-from quantcloud.circuits.interaction import link_bits
 from quantcloud.circuits.ir import Circuit, GateDefinition, Operation
 
 _PAIR = 2
@@ -89,22 +89,17 @@ _PAIR_BITS: Mapping[str, int] = {
 
 def _links(name: str, known: Mapping[str, Content]) -> Mapping[tuple[int, int], int]:
     """Return which of its qubits a gate links."""
-    if name in known:
-        return known[name].links
-    gate = STANDARD_GATES[name]
-    if gate.num_qubits < _PAIR:
-        return {}
-    if gate.num_qubits == _PAIR:
-        return {(0, 1): _PAIR_BITS[name]}
-    return _wide_links(name)
+    return known[name].links if name in known else _standard_links(name)
 
 
 @cache
-def _wide_links(name: str) -> Mapping[tuple[int, int], int]:
-    """Return the links of a standard gate on three or more qubits, from its definition."""
+def _standard_links(name: str) -> Mapping[tuple[int, int], int]:
+    if name in _PAIR_BITS:
+        return {(0, 1): _PAIR_BITS[name]}
     links: dict[tuple[int, int], int] = {}
-    for called, qubits in definition_calls(name):
-        _link(links, _links(called, {}), qubits, 1)
+    if STANDARD_GATES[name].num_qubits > _PAIR:
+        for called, qubits in definition_calls(name):
+            _link(links, _standard_links(called), qubits, 1)
     return links
 
 

@@ -1,21 +1,20 @@
 """The figures of a circuit that users see and that the router uses."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from quantcloud.circuits.algorithms import MAX_OPERATIONS, algorithm
+from quantcloud.circuits.analysis.algorithms import MAX_OPERATIONS, algorithm
+from quantcloud.circuits.analysis.content import TooMuchError, content, counted
+from quantcloud.circuits.analysis.depth import depth
+from quantcloud.circuits.analysis.interaction import interaction
 from quantcloud.circuits.certain import decided
 from quantcloud.circuits.classical import logic_gates
-from quantcloud.circuits.content import TooMuchError, content, counted
-from quantcloud.circuits.depth import depth
 from quantcloud.circuits.expand import expanded, standard_calls, with_measurements
 from quantcloud.circuits.gates import STANDARD_GATES, is_clifford
-from quantcloud.circuits.interaction import interaction
 from quantcloud.circuits.ir import (
     CONTROL,
     Circuit,
     GateDefinition,
-    Operation,
 )
 from quantcloud.circuits.kinds import by_kind
 from quantcloud.circuits.limits import MAX_REMEMBERED
@@ -47,13 +46,9 @@ class Analysis:
     of angles of all instructions. `gates_by_kind` counts the standard gates after expansion by
     their kinds (`kinds`).
 
-    The interaction graph has the qubits as nodes. Two qubits have an edge if a gate acts on both
-    after expansion. `interaction_pairs` is the number of edges, `interaction_degree` the most edges
-    of one qubit, and `interaction_reach` the greatest distance of two linked qubits along the line
-    of all qubits. `entanglement_bits` bounds log2 of the Schmidt rank at every cut of that line, at
-    any time. `chain_rank_bits`, `chain_gates` and `chain_cubes` are the figures of
-    `interaction.Chain`. If the definitions are too large to analyse, these seven are None and
-    `gates_by_kind` is empty. `algorithm` is the recognised algorithm (`algorithms`), if any.
+    From `interaction_pairs` to `chain_cubes` they are those of `interaction.Interaction`, after
+    expansion. If the definitions are too large to analyse, these seven are None and `gates_by_kind`
+    is empty. `algorithm` is the recognised algorithm (`algorithms`), if any.
 
     `inputs` are the parameters that a run has to give, in the order of their declaration. A gate
     with an angle that depends on them counts as no Clifford gate.
@@ -76,10 +71,10 @@ class Analysis:
     interaction_degree: int | None = None
     interaction_reach: int | None = None
     entanglement_bits: int | None = None
-    algorithm: str | None = None
     chain_rank_bits: int | None = None
     chain_gates: int | None = None
     chain_cubes: float | None = None
+    algorithm: str | None = None
     noisy_mid_circuit: bool | None = None
     noisy_branching_count: int | None = None
     has_control: bool = False
@@ -152,7 +147,9 @@ def analyse(circuit: Circuit) -> Analysis:
         kinds = by_kind(inside.counts)
         known = None
         if not has_mid_circuit and _steps(counts, circuit.definitions) <= MAX_OPERATIONS:
-            known = algorithm(circuit.num_qubits, inside.counts, lambda: _standard(circuit))
+            known = algorithm(
+                circuit.num_qubits, inside.counts, lambda: expanded(circuit).operations
+            )
     return Analysis(
         num_qubits=circuit.num_qubits,
         num_clbits=circuit.num_clbits,
@@ -169,14 +166,14 @@ def analyse(circuit: Circuit) -> Analysis:
             [len(params) for name, _, params, _, _ in circuit.operations if name not in _NOT_GATES]
         ),
         gates_by_kind=kinds,
-        interaction_pairs=graph.pairs if graph else None,
-        interaction_degree=graph.degree if graph else None,
-        interaction_reach=graph.reach if graph else None,
-        entanglement_bits=graph.entanglement_bits if graph else None,
         algorithm=known,
-        chain_rank_bits=graph.chain.rank_bits if graph else None,
-        chain_gates=graph.chain.gates if graph else None,
-        chain_cubes=graph.chain.cubes if graph else None,
+        interaction_pairs=graph.interaction_pairs if graph else None,
+        interaction_degree=graph.interaction_degree if graph else None,
+        interaction_reach=graph.interaction_reach if graph else None,
+        entanglement_bits=graph.entanglement_bits if graph else None,
+        chain_rank_bits=graph.chain_rank_bits if graph else None,
+        chain_gates=graph.chain_gates if graph else None,
+        chain_cubes=graph.chain_cubes if graph else None,
         noisy_mid_circuit=noisy_mid_circuit,
         noisy_branching_count=noisy_branching,
         has_control=has_control,
@@ -196,11 +193,6 @@ def _branching(circuit: Circuit) -> tuple[bool, int]:
     """Return `has_mid_circuit` and `branching_count` without constant propagation."""
     has_mid_circuit = _has_mid_circuit(circuit)
     return has_mid_circuit, _branching_count(circuit) if has_mid_circuit else 0
-
-
-def _standard(circuit: Circuit) -> Sequence[Operation]:
-    """Return the operations without definitions."""
-    return expanded(circuit).operations if circuit.definitions else circuit.operations
 
 
 def _steps(counts: Mapping[str, int], definitions: Mapping[str, GateDefinition]) -> int:

@@ -19,33 +19,27 @@ _CUBE = 8.0
 """The cube of a rank is this number to the power of the rank's bits."""
 
 
-class Chain(NamedTuple):
-    """Figures of a circuit that is compiled to gates on neighbours along the line.
-
-    A gate on two distant qubits becomes a gate on neighbours: swaps move the upper qubit down next
-    to the lower one, and back after the gate. `gates` includes these swaps. `rank_bits` bounds log2
-    of the Schmidt rank at every cut, at any time. `cubes` sums, over the gates, the cube of the
-    rank's bound at the gate's cut, averaged over the growth of the rank.
-    """
-
-    rank_bits: int
-    gates: int
-    cubes: float
-
-
 class Interaction(NamedTuple):
     """Figures of a circuit's interaction graph, which links two qubits if a gate acts on both.
 
-    `pairs` is the number of edges, `degree` the most edges of one qubit, and `reach` the greatest
-    distance of two linked qubits along the line of all qubits. `entanglement_bits` bounds log2 of
-    the Schmidt rank at every cut of that line, at any time.
+    `interaction_pairs` is the number of edges, `interaction_degree` the most edges of one qubit,
+    and `interaction_reach` the greatest distance of two linked qubits along the line of all qubits.
+    `entanglement_bits` bounds log2 of the Schmidt rank at every cut of that line, at any time.
+
+    The others are of the circuit that is compiled to gates on neighbours along the line. A gate on
+    two distant qubits becomes a gate on neighbours: swaps move the upper qubit down next to the
+    lower one, and back after the gate. `chain_gates` includes these swaps. `chain_rank_bits` bounds
+    log2 of the Schmidt rank at every cut, at any time. `chain_cubes` sums, over the gates, the cube
+    of the rank's bound at the gate's cut, averaged over the growth of the rank.
     """
 
-    pairs: int
-    degree: int
-    reach: int
+    interaction_pairs: int
+    interaction_degree: int
+    interaction_reach: int
     entanglement_bits: int
-    chain: Chain
+    chain_rank_bits: int
+    chain_gates: int
+    chain_cubes: float
 
 
 def link_bits(name: str) -> int:
@@ -56,7 +50,7 @@ def link_bits(name: str) -> int:
 def interaction(num_qubits: int, links: Links) -> Interaction:
     """Return the figures of the graph whose edges are `links`."""
     if not links:
-        return Interaction(0, 0, 0, 0, Chain(0, 0, 0.0))
+        return Interaction(0, 0, 0, 0, 0, 0, 0.0)
     edges = {(one, other) if one < other else (other, one) for one, other in links}
     degrees = [0] * num_qubits
     reach = 0
@@ -64,12 +58,11 @@ def interaction(num_qubits: int, links: Links) -> Interaction:
         degrees[first] += 1
         degrees[second] += 1
         reach = max(reach, second - first)
-    bits, chain = _along(num_qubits, links)
-    return Interaction(len(edges), max(degrees), reach, bits, chain)
+    return Interaction(len(edges), max(degrees), reach, *_along(num_qubits, links))
 
 
-def _along(num_qubits: int, links: Links) -> tuple[int, Chain]:
-    """Bound log2 of the Schmidt rank at every cut between neighbouring qubits, at any time.
+def _along(num_qubits: int, links: Links) -> tuple[int, int, int, float]:
+    """Return `entanglement_bits` and the figures of the chain.
 
     At each cut that it crosses, a gate multiplies the rank by at most its operator Schmidt rank.
     Measurements and resets do not raise the rank. If swaps have moved a qubit from above to below
@@ -100,7 +93,7 @@ def _along(num_qubits: int, links: Links) -> tuple[int, Chain]:
             gates += here
             cubes += here * _mean_cube(crossing, widest)
         below = bits
-    return most, Chain(max(rank, most), gates, cubes)
+    return most, max(rank, most), gates, cubes
 
 
 def _mean_cube(crossing: int, widest: int) -> float:
