@@ -39,15 +39,18 @@ function callers.note(handle, caller)
 end
 
 -- Counts the request of an answer with 400 that Envoy made. Sets the headers of the rate limit. Returns
--- the status and the body of the server's own refusal, if it refuses the request.
-function callers.count(handle)
+-- the status and the body of the server's own refusal, if it refuses the request. The answer to a HEAD
+-- has no body.
+function callers.count(handle, head)
   local noted = handle:streamInfo():dynamicMetadata():get(NAMESPACE)
   if not noted then
     return nil
   end
-  local refusal = handle:body(true) -- it cannot be read for the first time after a call
-  if refusal:getBytes(0, math.min(refusal:length(), #OURS)) ~= OURS then
-    return nil
+  if not head then
+    local refusal = handle:body(true) -- it cannot be read for the first time after a call
+    if refusal:getBytes(0, math.min(refusal:length(), #OURS)) ~= OURS then
+      return nil
+    end
   end
   local values = {}
   for value in (noted.headers .. "\n"):gmatch("([^\n]*)\n") do

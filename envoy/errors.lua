@@ -13,7 +13,7 @@ errors.TRY_AGAIN = "The service cannot answer at the moment. Try again."
 local DETAILS = '[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"INVALID_ARGUMENT",'
   .. '"domain":"thequantcloud.com","metadata":{}},'
   .. '{"@type":"type.googleapis.com/google.rpc.BadRequest","field_violations":['
-  .. '{"field":"%s","description":"%s","reason":"INVALID_ARGUMENT","localized_message":null}]}]'
+  .. '{"field":"%s","description":"%s","reason":"INVALID_ARGUMENT"}]}]'
 
 -- Returns an error without `error`, from a sentence such as "FIELD: PROBLEM".
 local function invalid_argument(sentence, field)
@@ -82,11 +82,17 @@ function errors.set_error(handle, body, content, health)
   errors.set_body(handle, body, content)
 end
 
+-- Envoy's own answer to a HEAD has the length of a body that this filter would have changed.
+function errors.say_no_length(handle)
+  handle:headers():remove("content-length")
+end
+
 function errors.on_error(handle, status, grpc_message, health, field)
   -- Waits for the body. Objects that came from the handle before are invalid afterwards.
   local body = handle:body(grpc_message ~= nil)
   if not body then
-    return -- the answer to a HEAD
+    errors.say_no_length(handle)
+    return
   end
   local old = body:length() > 0 and body:getBytes(0, body:length()) or ""
   if status == errors.CLIENT_CLOSED_REQUEST then

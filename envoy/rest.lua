@@ -390,7 +390,7 @@ function envoy_on_response(handle)
   local refusal = nil
   if own then
     local other
-    other, refusal = callers.count(handle)
+    other, refusal = callers.count(handle, noted.head)
     headers = handle:headers()
     if other then
       status = other
@@ -406,7 +406,10 @@ function envoy_on_response(handle)
       headers:replace(":status", "503")
       headers:replace("retry-after", "1")
     end
-    if unreadable then
+    if own and noted.head then
+      errors.say_no_length(handle)
+      return
+    elseif unreadable then
       errors.set_error(handle, handle:body(true), '{"detail":"' .. text.to_json(unreadable) .. '"}')
     elseif refusal and status ~= "400" then
       errors.set_error(handle, handle:body(true), refusal)

@@ -168,6 +168,8 @@ def test_a_link_of_the_command_signs_in_once(server: Server):
     link = run("token", *options, QUANTCLOUD_JWT_SECRET=SECRET).stdout.strip()
     address, _, code = link.partition("#sign-in=")
     assert address == "http://127.0.0.1:8080/"
+    elsewhere = run("token", *options, "--http-port", "8123", QUANTCLOUD_JWT_SECRET=SECRET)
+    assert elsewhere.stdout.startswith("http://127.0.0.1:8123/#sign-in=")
     answer = server.post("/v1/auth/sign-in", {"code": code})
     assert answer.status_code == 200
     signed_in = {"Authorization": f"Bearer {answer.json()['token']}"}

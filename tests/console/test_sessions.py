@@ -148,6 +148,24 @@ def test_keys_alone_are_enough(console: Consoles):
     mine.page.keyboard.press("ArrowRight")
     expect(mine.page.get_by_role("tab", name="JSON")).to_be_focused()
     expect(mine.page.get_by_role("region", name="JSON")).to_contain_text('"counts"')
+    for name, shows in (("Plan", "Would run on"), ("Run", "submitted")):
+        mine.page.get_by_role("button", name=name, exact=True).focus()
+        mine.page.keyboard.press("Enter")
+        expect(mine.page.get_by_role("region", name="Result")).to_contain_text(shows)
+        expect(mine.page.get_by_role("button", name=name, exact=True)).to_be_focused()
+
+
+def test_bars_can_be_seen_in_colors_of_the_system(console: Consoles):
+    mine = console(forced_colors="active")
+    mine.sign_in(newcomers_token())
+    mine.run()
+    bar = mine.page.locator(".bar").first
+    expect(bar).to_be_visible()
+    page = mine.page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert bar.evaluate("bar => getComputedStyle(bar).backgroundColor") not in (
+        page,
+        "rgba(0, 0, 0, 0)",
+    )
 
 
 def test_a_run_is_cancelled_and_told_in_the_list_of_another_tab(console: Consoles):

@@ -220,6 +220,8 @@ def test_a_listing_continues_where_a_page_ended(server: Server):
     assert [circuit["name"] for circuit in page["circuits"]] == ["c", "b"]
     assert [circuit.name for circuit in last.circuits] == ["a"]
     assert not last.HasField("next_page_token")
+    whole = ada.rest("GET", "/v1/circuits?limit=3").json()
+    assert (whole["count"], whole["next_page_token"]) == (3, None)
     wrong = ada.rest("GET", f"/v1/circuits?page_token={first.next_page_token}")
     assert wrong.status_code == 400
     assert wrong.json()["detail"].startswith("page_token: must be a next_page_token from")

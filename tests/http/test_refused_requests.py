@@ -192,3 +192,25 @@ def test_head_answers_like_get_and_ends(server: Server, ada: Api, path: str):
     if "{}" in path:
         missing = "00000000-0000-4000-8000-000000000000"
         assert ada.rest("HEAD", path.format(missing)).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/v1/nothing", 404), ("/v1/jobs?limit=x", 400), ("/v1/backends/none", 404)],
+)
+def test_head_of_an_error_states_no_other_length_than_get(ada: Api, path: str, status: int):
+    got = ada.rest("GET", path)
+    head = ada.rest("HEAD", path)
+    assert (head.status_code, head.content) == (status, b"")
+    length = got.headers["content-length"]
+    assert head.headers.get("content-length", length) == length
+
+
+def test_head_with_a_wrong_query_is_refused_and_counted_like_get(server: Server, strict: Server):
+    assert server.rest.head("/v1/jobs?limit=x").status_code == 401
+    poor = strict.api("explorer")
+    left = [
+        int(poor.rest(method, "/v1/jobs?limit=x").headers["x-ratelimit-remaining"])
+        for method in ("GET", "HEAD", "GET")
+    ]
+    assert left == [left[0], left[0] - 1, left[0] - 2]

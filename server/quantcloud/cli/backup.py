@@ -85,11 +85,15 @@ def restore(settings: Settings, file: Path, now: datetime) -> str:
 
 def _verified(file: Path) -> str:
     """Return the revision of an intact copy. Raises `Failure`."""
+    if not file.is_file():
+        raise Failure(f"there is no file {file}; name a copy that `quantcloud backup` made")
     try:
         revision = revision_of_file(file)
         with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as copy:
             verdict = [row[0] for row in copy.execute("PRAGMA integrity_check(3)")]
-    except (StoreError, sqlite3.Error) as error:
+    except StoreError as error:  # it names the file
+        raise Failure(str(error)) from error
+    except sqlite3.Error as error:
         raise Failure(f"{file}: {error}") from error
     if verdict != ["ok"]:
         raise Failure(f"{file} is damaged: {'; '.join(verdict)}")

@@ -64,6 +64,7 @@ def serve_command(
 
 @app.command("token", rich_help_panel=_PANEL)
 def token_command(
+    *,
     user: Annotated[str, typer.Option(help="The account's identifier.")],
     tier: Annotated[Tier | None, typer.Option(help="Put the account on this tier.")] = None,
     data_dir: DataDir = None,
@@ -71,17 +72,23 @@ def token_command(
         float,
         typer.Option(help="The token's lifetime in hours.", min=0.01, max=_MAXIMUM_LIFETIME_HOURS),
     ] = _DEFAULT_LIFETIME_HOURS,
-    link: Annotated[  # noqa: FBT002  # a flag, given by name
+    link: Annotated[
         bool,
         typer.Option("--link", help="Print a link to the web console that signs in, once."),
     ] = False,
+    http_port: Annotated[
+        int | None,
+        typer.Option(help="The server's port, for the link. \\[default: 8080]", min=1, max=65535),
+    ] = None,
 ) -> None:
     """Print a JWT for an account, and create the account if it does not exist."""
     with loading_server():
         from quantcloud.cli.token import make_link, make_token
 
     if link:
-        with_settings(data_dir, lambda settings: make_link(settings, user, tier))
+        with_settings(
+            data_dir, lambda settings: make_link(settings, user, tier), http_port=http_port
+        )
     else:
         with_settings(data_dir, lambda settings: make_token(settings, user, tier, hours))
 

@@ -58,12 +58,17 @@ def guarded(work: Callable[[], None]) -> None:
         raise typer.Exit(INTERRUPTED) from None
 
 
-def with_settings(data_dir: Path | None, work: Callable[["Settings"], str | None]) -> None:
+def with_settings(
+    data_dir: Path | None,
+    work: Callable[["Settings"], str | None],
+    *,
+    http_port: int | None = None,
+) -> None:
     """Run a command with the server's settings, and print what it returns, if anything."""
     with loading_server():
         from quantcloud.cli.configuration import read_settings
 
-    settings = read_settings({"data_dir": data_dir})
+    settings = read_settings({"data_dir": data_dir, "http_port": http_port})
 
     def run() -> None:
         if text := work(settings):

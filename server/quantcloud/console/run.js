@@ -39,6 +39,7 @@ export class RunView {
   // The circuit whose drawing is on its way.
   /** @type {string | null} */
   #asked = null;
+  #isBusy = false;
   #again = afterQuiet(() => this.#draw(), 0);
   /** @type {{id: string, name: string} | null} */
   #saved = null;
@@ -175,7 +176,7 @@ export class RunView {
   }
 
   async #run() {
-    if (this.#run_.disabled) return;
+    if (this.#isBusy) return;
     const request = this.#request();
     if (!request) return this.#markOutdated();
     this.#drawLater.never();
@@ -201,6 +202,7 @@ export class RunView {
   }
 
   async #plan() {
+    if (this.#isBusy) return;
     const request = this.#request();
     if (!request) return this.#markOutdated();
     await this.#busy(async () => {
@@ -210,17 +212,24 @@ export class RunView {
     });
   }
 
+  // A button that is `disabled` would lose the keyboard's focus.
+  /** @param {boolean} is */
+  #setBusy(is) {
+    this.#isBusy = is;
+    for (const button of [this.#run_, this.#plan_]) button.setAttribute("aria-disabled", String(is));
+  }
+
   /** @param {() => Promise<void>} work */
   async #busy(work) {
     const qasm = this.#editor.text;
-    this.#run_.disabled = this.#plan_.disabled = true;
+    this.#setBusy(true);
     try {
       await work();
     } catch (error) {
       this.#markOutdated();
       if (!this.#refused(error, qasm)) this.#say(this.app.explain(error));
     } finally {
-      this.#run_.disabled = this.#plan_.disabled = false;
+      this.#setBusy(false);
       this.#draw();
     }
   }

@@ -48,7 +48,9 @@ def page_of(
 ) -> Page[T]:
     """Return the page of a window. `place` returns the position of an item.
 
-    `end` is where the search for items ended early, if it did.
+    `items` has one item beyond the window if there is another page. `end` is where the search for
+    items ended early, if it did.
     """
-    last = place(items[-1]) if len(items) == window.limit else end
-    return Page(items, total, window.limit, window.offset, last)
+    shown = items[: window.limit]
+    last = place(shown[-1]) if len(items) > window.limit else end
+    return Page(shown, total, window.limit, window.offset, last)

@@ -133,7 +133,7 @@ def _text(name: str, value: Any) -> str:
     if isinstance(value, Mapping):
         return json.dumps(changed_limits(cast("Mapping[Tier, TierLimits]", value)))
     if isinstance(value, float):
-        return f"{value:g}"
+        return f"{value:.15g}"  # all digits of a number such as 31536000
     if isinstance(value, bool | tuple):
         return json.dumps(value)
     return _without_password(str(value))

@@ -136,9 +136,9 @@ class AdminListener:
         try:
             return make_server(host, port, self._answer, _Server, _Handler)
         except OSError as error:
-            raise OSError(
-                error.errno, f"cannot serve metrics at {host}:{port}: {error.strerror}"
-            ) from error
+            # With a number, its text would begin with "[Errno 98]".
+            problem = f"cannot serve metrics at {host}:{port}: {error.strerror}"
+            raise OSError(f"{problem}; choose another admin port") from error
 
     def _answer(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]

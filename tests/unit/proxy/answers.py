@@ -40,10 +40,7 @@ def check(answer, status):
 def invalid(detail, field, description):
     """Return the body of an INVALID_ARGUMENT, as the transcoder prints the server's."""
     prefix = "type.googleapis.com/google.rpc."
-    violation = {
-        "field": field, "description": description, "reason": "INVALID_ARGUMENT",
-        "localized_message": None,
-    }  # fmt: skip
+    violation = {"field": field, "description": description, "reason": "INVALID_ARGUMENT"}
     info = {"reason": "INVALID_ARGUMENT", "domain": "thequantcloud.com", "metadata": {}}
     return {
         **error_json(detail),

@@ -209,3 +209,8 @@ def test_any_text_for_a_time_or_a_size_is_a_value_or_a_named_mistake(text: str):
         except SettingsMistakes as raised:
             named = f"--{name.replace('_', '-')}", f"QUANTCLOUD_{name.upper()}"
             assert all(line.startswith(named) for line in raised.args)
+
+
+def test_a_large_number_is_shown_with_all_its_digits():
+    values = {each.variable: each.value for each in shown(load({}), {})}
+    assert values["QUANTCLOUD_HSTS_SECONDS"] == "31536000"

@@ -77,7 +77,7 @@ async def test_a_default_port_that_is_taken_is_replaced_and_a_given_one_fails():
         other.listen()
         taken = other.getsockname()[1]
         listener = AdminListener(dict)
-        with pytest.raises(OSError, match=f"cannot serve metrics at 127.0.0.1:{taken}"):
+        with pytest.raises(OSError, match=f"^cannot serve metrics at 127.0.0.1:{taken}"):
             listener.start("127.0.0.1", taken, 0)
         listener.start("127.0.0.1", None, taken)
         assert listener.port != taken

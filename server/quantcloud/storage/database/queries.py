@@ -87,10 +87,13 @@ def listings(rows: Select[Any], at: Any, identifier: Any) -> tuple[Select[Any], 
 
 
 def page_parameters(window: Window) -> dict[str, Any]:
-    """Return the parameters of the statement of `listings` for `window`."""
+    """Return the parameters of the statement of `listings` for `window`.
+
+    The statement returns one row beyond the window if there is one, for `page_of`.
+    """
     if window.after is None:
-        return {"limit": window.limit, "offset": window.offset}
-    return {"limit": window.limit, "after_at": window.after.at, "after_id": window.after.id}
+        return {"limit": window.limit + 1, "offset": window.offset}
+    return {"limit": window.limit + 1, "after_at": window.after.at, "after_id": window.after.id}
 
 
 def identifier(resource: str, text: Any) -> str:
