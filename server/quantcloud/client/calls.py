@@ -161,12 +161,13 @@ class Retry:
 
     async def pause(self, error: grpc.RpcError, longest: float | None = None) -> None:
         """Wait before the next attempt. Raises the typed error if there should be none."""
-        problem = from_call(error)
-        if not never_connected(error):
+        if never_connected(error):
+            problem = unreachable(error, self._caller.connection.address)
+        else:
+            problem = from_call(error)
             self._caller.reached = True
-        if not self._caller.reached:
-            raise unreachable(error, self._caller.connection.address) from error
-        if not (self._again if is_lost(error) else problem.retry_after is not None):
+        again = self._again if is_lost(error) else problem.retry_after is not None
+        if not (again and self._caller.reached):
             raise problem from error
         await self.wait(problem, longest, cause=error)
 

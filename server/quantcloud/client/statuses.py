@@ -17,8 +17,12 @@ _DETAILS = "grpc-status-details-bin"
 _REASONS = "thequantcloud/v1/error_reason.proto"
 # The path of a value of ErrorReason.Name in its file's descriptor: message 0, enum 0, value.
 _VALUE_PATH = [4, 0, 4, 0, 2]
-# What comes before the cause in gRPC's text about a connection.
-_PLACE = re.compile(r".*last error: \w+: (?:ipv[46]:\S+: )?(?:Failed to connect to remote host: )?")
+# What comes before the cause in gRPC's text about a connection, or about a name without an address.
+_PLACE = re.compile(
+    r".*last error: \w+: (?:ipv[46]:\S+: )?(?:Failed to connect to remote host: )?"
+    r"|errors resolving .*address lookup failed for \S+: "
+)
+_NO_CONNECTION = ("failed to connect", "resolution failed", "errors resolving")
 
 # The message of a wrong value says what is right, that of a limit what is allowed and when.
 _SAYS_REMEDY = ("INVALID_ARGUMENT", "QUOTA_EXCEEDED", "RATE_LIMITED")
@@ -105,18 +109,21 @@ def is_lost(error: grpc.RpcError) -> bool:
 def never_connected(error: grpc.RpcError) -> bool:
     """Return whether a call failed because no connection could be made."""
     text = (cast("Any", error).details() or "").lower()
-    return is_lost(error) and ("failed to connect" in text or "resolution failed" in text)
+    return is_lost(error) and any(each in text for each in _NO_CONNECTION)
 
 
 def unreachable(error: grpc.RpcError, address: str) -> errors.Unavailable:
     """Return the error for a server to which no connection can be made."""
     text: str = cast("Any", error).details() or ""
-    cause = _PLACE.sub("", text.removesuffix(": OK"))
+    cause = _PLACE.sub("", text.removesuffix(": OK")).rstrip("]")
     if "CERTIFICATE_VERIFY_FAILED" in text:
         hint = "name the certificate of its authority with `ca_file` or QUANTCLOUD_CA_FILE"
     elif "WRONG_VERSION_NUMBER" in text:
         cause = "it does not use TLS"
         hint = "name it as HOST:PORT"
+    elif "Failed parsing HTTP/2" in text:
+        cause = "it does not speak gRPC"
+        hint = "name the port of gRPC, or Envoy's"
     elif cause == "Socket closed":
         hint = "if the server uses TLS, name it as https://HOST:PORT"
     else:
