@@ -28,6 +28,7 @@ class AsyncJob(JobView):
     def __init__(self, caller: Caller, message: job_pb2.Job) -> None:
         self._caller = caller
         self.message = message
+        self._last: job_pb2.JobEvent | None = None
 
     async def refresh(self) -> "AsyncJob":
         """Ask the server for the job as it is now, and return this job."""
@@ -43,6 +44,8 @@ class AsyncJob(JobView):
         `timeout` is in seconds; the job goes on after it. `progress` is called with each event.
         Raises `JobEnded` if the job has no result, `WaitTimeout`, and `QuantCloudError`.
         """
+        if self._last is not None and progress is None:
+            return await finished(self._caller, self._last)
         watch = JobWatch(self._caller, Deadline(timeout), job=self.message)
         try:
             return await watch.result(progress)
@@ -64,6 +67,8 @@ class AsyncJob(JobView):
         try:
             async for event in events:
                 self.message = watch.job
+                if event.is_last:
+                    self._last = event.message
                 yield event
         finally:
             await events.aclose()

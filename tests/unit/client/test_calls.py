@@ -199,6 +199,20 @@ def test_a_run_goes_on_after_its_last_event(server: Answered, status):
     assert seen.get(timeout=5) == 3
 
 
+def test_the_last_event_has_the_result(server: Answered):
+    def finish():
+        job = client().job("j")
+        return [each.sequence for each in job.events()], job.result()
+
+    done = later(finish)
+    server.call("GetJob").end(job_pb2.Job(job_id="j"))
+    server.call("WatchJob").send(
+        event(7, "completed", result=job_pb2.JobResult(job_id="j", counts={"0": 7}))
+    )
+    sequences, result = done.result(5)
+    assert (sequences, result.counts) == ([7], {"0": 7})
+
+
 def test_events_that_the_server_removed_are_left_out(server: Answered):
     events = later(lambda: [*client().job("j").events(after_sequence=3)])
     server.call("GetJob").end(job_pb2.Job(job_id="j"))
