@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from quantcloud.cli.failure import Failure
+from quantcloud.domain.account import Account
 from quantcloud.domain.errors import DomainError, explained
 from quantcloud.settings import Settings
 from quantcloud.storage import Store, StoreError
@@ -49,3 +50,14 @@ def with_store(
         return asyncio.run(run())
     except (StoreError, DomainError, OSError) as error:
         raise Failure(explained(error)) from error
+
+
+async def known(store: Store, user: str) -> Account:
+    """Return an account. Raises `Failure` if there is none."""
+    account = await store.accounts.get(user)
+    if account is None:
+        raise Failure(
+            f"there is no account {user!r}: its owner's first request creates it, "
+            f"or `quantcloud token --user {user}`"
+        )
+    return account

@@ -36,7 +36,7 @@ def calibrate(settings: Settings, seconds: float) -> None:
         raise Failure(f"cannot save the calibration: {error}") from error
     shown = table("backend", "method", "runs", "stated", "measured")
     for (backend, method), each in measured.items():
-        shown.add_row(backend, method, f"{each.runs}", _factor(each.before), _factor(each.after))
+        shown.add(backend, method, each.runs, _factor(each.before), _factor(each.after))
     console.print(shown)
     console.print(
         "Half of the predictions are within these factors of the run time: with the figures that "
@@ -60,11 +60,11 @@ def show(settings: Settings) -> None:
         measured = model.calibration is not None and (
             (backend, method) in model.calibration.coefficients
         )
-        shown.add_row(
+        shown.add(
             backend,
             method,
             "yes" if measured else "no",
-            f"{errors.count}" if errors else "0",
+            errors.count if errors else 0,
             _factor(errors.typical) if errors else "-",
             _factor(errors.mean_ratio) if errors else "-",
         )

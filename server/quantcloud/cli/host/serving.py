@@ -1,12 +1,23 @@
-"""The commands that run on the server's machine, besides those of `operator`."""
+"""The commands that run a server, and those that help its users to start."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quantcloud.cli.launch import guarded, loading_server, with_settings
-from quantcloud.cli.options import AdminPort, ConfigFile, DataDir, HttpPort, NoConsole
+from quantcloud.cli.host.command import (
+    AdminPort,
+    ConfigFile,
+    DataDir,
+    HttpPort,
+    NoConsole,
+    loading_server,
+    on_host,
+)
+from quantcloud.cli.launch import plain
 from quantcloud.domain.account import Tier
+
+if TYPE_CHECKING:
+    from quantcloud.settings import Settings
 
 _PANEL = "On the server's machine"
 _DEFAULT_LIFETIME_HOURS = 12.0
@@ -15,8 +26,8 @@ _MAXIMUM_LIFETIME_HOURS = 10 * 366 * 24.0
 app = typer.Typer()
 
 
-@app.command("serve", rich_help_panel=_PANEL)
-def serve_command(
+@plain(app, "serve", rich_help_panel=_PANEL)
+def serve(
     *,
     data_dir: DataDir = None,
     http_port: HttpPort = None,
@@ -42,8 +53,8 @@ def serve_command(
 ) -> None:
     """Run the server, its workers and Envoy in the foreground."""
     with loading_server():
-        from quantcloud.cli.configuration import read_settings
-        from quantcloud.foreground import serve
+        from quantcloud import foreground
+        from quantcloud.cli.host.configuration import read_settings
 
     settings = read_settings(
         {
@@ -59,64 +70,66 @@ def serve_command(
         },
         config,
     )
-    raise typer.Exit(serve(settings))
+    raise typer.Exit(foreground.serve(settings))
 
 
-@app.command("token", rich_help_panel=_PANEL)
-def token_command(
+@on_host(app, "token", rich_help_panel=_PANEL)
+def token(
+    settings: "Settings",
+    *,
     user: Annotated[str, typer.Option(help="The account's identifier.")],
-    tier: Annotated[Tier | None, typer.Option(help="Put the account on this tier.")] = None,
-    data_dir: DataDir = None,
+    tier: Annotated[
+        Tier | None, typer.Option(help="Put the account on this tier.", metavar="TIER")
+    ] = None,
     hours: Annotated[
         float,
         typer.Option(help="The token's lifetime in hours.", min=0.01, max=_MAXIMUM_LIFETIME_HOURS),
     ] = _DEFAULT_LIFETIME_HOURS,
-    link: Annotated[  # noqa: FBT002  # a flag, given by name
-        bool,
-        typer.Option("--link", help="Print a link to the web console that signs in, once."),
+    link: Annotated[
+        bool, typer.Option("--link", help="Print a link to the web console that signs in, once.")
     ] = False,
-) -> None:
+) -> str:
     """Print a JWT for an account, and create the account if it does not exist."""
     with loading_server():
-        from quantcloud.cli.token import make_link, make_token
+        from quantcloud.cli.host.token import make_link, make_token
 
     if link:
-        with_settings(data_dir, lambda settings: make_link(settings, user, tier))
-    else:
-        with_settings(data_dir, lambda settings: make_token(settings, user, tier, hours))
+        return make_link(settings, user, tier)
+    return make_token(settings, user, tier, hours)
 
 
-@app.command("calibrate", rich_help_panel=_PANEL)
-def calibrate_command(
-    data_dir: DataDir = None,
+@on_host(app, "calibrate", rich_help_panel=_PANEL)
+def calibrate(
+    settings: "Settings",
+    *,
     seconds: Annotated[
         float, typer.Option(help="The longest time to measure, in seconds.", min=1, max=3600)
     ] = 45.0,
-    show: Annotated[  # noqa: FBT002  # a flag, given by name
+    show: Annotated[
         bool, typer.Option("--show", help="Measure nothing; show the saved figures.")
     ] = False,
 ) -> None:
     """Measure how fast each simulator is on this machine, for QuantRouter's predictions."""
     with loading_server():
-        from quantcloud.cli import calibrate
+        from quantcloud.cli.host import calibrate
 
-    with_settings(
-        data_dir,
-        calibrate.show if show else lambda settings: calibrate.calibrate(settings, seconds),
-    )
+    if show:
+        calibrate.show(settings)
+    else:
+        calibrate.calibrate(settings, seconds)
 
 
-@app.command("demo", rich_help_panel=_PANEL)
-def demo_command() -> None:
+@plain(app, "demo", rich_help_panel=_PANEL)
+def demo() -> None:
     """Start a server in a temporary folder, run two circuits, and stop it."""
     with loading_server():
-        from quantcloud.cli.demo import demo
+        from quantcloud.cli.host.demo import demo
 
-    guarded(demo)
+    demo()
 
 
-@app.command("envoy", rich_help_panel=_PANEL)
-def envoy_command(
+@plain(app, "envoy", rich_help_panel=_PANEL)
+def envoy(
     *,
     grpc: Annotated[list[str], typer.Option(help="HOST:PORT of a server; once for each server.")],
     data_dir: DataDir = None,
@@ -127,8 +140,8 @@ def envoy_command(
 ) -> None:
     """Run Envoy alone in the foreground, in front of several servers on one database."""
     with loading_server():
-        from quantcloud.cli.configuration import read_settings
-        from quantcloud.foreground import front
+        from quantcloud import foreground
+        from quantcloud.cli.host.configuration import read_settings
 
     settings = read_settings(
         {
@@ -139,4 +152,4 @@ def envoy_command(
         },
         config,
     )
-    raise typer.Exit(front(settings, grpc))
+    raise typer.Exit(foreground.front(settings, grpc))

@@ -37,7 +37,7 @@ def read_settings(options: Mapping[str, Any], file: Path | None = None) -> Setti
 
 def check(settings: Settings) -> int:
     """Print what is wrong with settings that are valid, and return the exit code."""
-    from quantcloud.cli.checks import advice, unreachable, unusable
+    from quantcloud.cli.host.checks import advice, unreachable, unusable
 
     wrong = [*unusable(settings), *advice(settings), *asyncio.run(unreachable(settings))]
     for line in wrong:
@@ -49,8 +49,6 @@ def check(settings: Settings) -> int:
 
 def show(settings: Settings, *, as_json: bool, changed: bool) -> None:
     """Print every setting, or only those that were changed: value, source, default, meaning."""
-    from rich.markup import escape
-
     from quantcloud.cli.tables import stdout, table
 
     rows = [each for each in shown(settings, {}) if not changed or each.source != Source.DEFAULT]
@@ -62,6 +60,7 @@ def show(settings: Settings, *, as_json: bool, changed: bool) -> None:
         made = table("variable", "value", "source", "default", "meaning", title=section)
         for each in group:
             style = None if each.source is Source.DEFAULT else "bold"
-            texts = (each.variable, each.value, each.source, each.default, each.meaning)
-            made.add_row(*map(escape, texts), style=style)
+            made.add(
+                each.variable, each.value, each.source, each.default, each.meaning, style=style
+            )
         console.print(made, "")

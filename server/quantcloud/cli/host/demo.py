@@ -15,9 +15,9 @@ import httpx
 from rich.console import Console
 
 from quantcloud.cli.failure import Failure
-from quantcloud.cli.follow import follow, show_result
-from quantcloud.cli.histogram import histogram
-from quantcloud.cli.session import Session
+from quantcloud.cli.remote.follow import follow, show_result
+from quantcloud.cli.remote.histogram import histogram
+from quantcloud.cli.remote.session import Session
 from quantcloud.endpoints import READY, Endpoints, read_endpoints
 
 BELL = """OPENQASM 2.0;
@@ -41,6 +41,7 @@ cx q[3],q[4];
 measure q -> c;
 """
 
+_FREE_PORTS = ("--http-port", "0", "--grpc-port", "0", "--admin-port", "0")
 _STOP_SECONDS = 20
 _REQUEST_SECONDS = 30
 
@@ -112,17 +113,7 @@ def _server(folder: Path) -> Generator[Endpoints]:
     """Run a server on free ports, with its state in `folder`."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("QUANTCLOUD_")}
     process = subprocess.Popen(  # noqa: S603  # our own program
-        _command(
-            "serve",
-            "--data-dir",
-            str(folder),
-            "--http-port",
-            "0",
-            "--grpc-port",
-            "0",
-            "--admin-port",
-            "0",
-        ),
+        _command("serve", "--data-dir", str(folder), *_FREE_PORTS),
         stdout=subprocess.PIPE,
         text=True,
         env={

@@ -9,9 +9,9 @@ from rich.markup import escape
 from rich.status import Status
 
 from quantcloud.cli.failure import INTERRUPTED, Failure
-from quantcloud.cli.histogram import histogram
-from quantcloud.cli.points import show_points
-from quantcloud.cli.session import Session
+from quantcloud.cli.remote.histogram import histogram
+from quantcloud.cli.remote.points import show_points
+from quantcloud.cli.remote.session import Session
 from quantcloud.client import Event, Job, JobEnded, QuantCloudError, Result
 from quantcloud.client.plain import struct
 
@@ -23,46 +23,45 @@ _WAITS_FOR = {
 }
 
 
-def follow(session: Session, job: Job, timeout: float | None = None) -> Result:
-    """Print each status of a job as it comes, and return the result at its end.
+def follow(
+    session: Session, job: Job, timeout: float | None = None, *, steps: bool = True
+) -> Result:
+    """Print each status of a job as it comes, if wanted, and return the result at its end.
 
     On a terminal a line below shows the place in the queue, what the job waits for, and when the
     run is likely to begin.
     Raises `Failure` at Ctrl-C, with how to go on; the job is not cancelled.
     """
-    if not session.quiet:
-        session.console.print(f"[dim]job {job.id}[/dim]")
+    steps = steps and not session.quiet
     live = not session.quiet and session.console.is_terminal
     line: AbstractContextManager[Status | None] = (
-        session.console.status("submitted") if live else nullcontext()
+        session.console.status("waiting") if live else nullcontext()
     )
+    if steps:
+        session.console.print(f"[dim]job {job.id}[/dim]")
+    began: datetime | None = None
+    shown = ""
     try:
         with line as status:
-            result = _finish(session, job, status, timeout)
+            for event in job.events(timeout=timeout):
+                began = began or event.at
+                # A new place in the queue, and more points of a sweep, are no new status.
+                if steps and event.status != shown:
+                    at = (event.at - began).total_seconds() * 1000
+                    session.console.print(f"{at:10.1f} ms  {describe(event)}")
+                shown = event.status
+                if status is not None and not event.is_last:
+                    status.update(f"{describe(event)}{_start(job, event)}")
+            result = job.result(timeout=timeout)
     except KeyboardInterrupt:
         raise Failure(
             f"job {job.id} goes on: `quantcloud watch {job.id}` shows it, "
             f"`quantcloud cancel {job.id}` stops it",
             INTERRUPTED,
         ) from None
-    if not session.quiet:
+    if steps:
         session.console.print()
     return result
-
-
-def _finish(session: Session, job: Job, status: Status | None, timeout: float | None) -> Result:
-    began: datetime | None = None
-    shown = ""
-    for event in job.events(timeout=timeout):
-        began = began or event.at
-        # A new place in the queue, and more points of a sweep, are no new status.
-        if event.status != shown and not session.quiet:
-            at = (event.at - began).total_seconds() * 1000
-            session.console.print(f"{at:10.1f} ms  {describe(event)}")
-        shown = event.status
-        if status is not None and not event.is_last:
-            status.update(f"{describe(event)}{_start(job, event)}")
-    return job.result(timeout=timeout)
 
 
 def _start(job: Job, event: Event) -> str:

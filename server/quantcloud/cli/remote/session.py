@@ -2,14 +2,14 @@
 
 import json
 import sys
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, Self
 
 from google.protobuf.message import Message
 
 from quantcloud.cli import failure
 from quantcloud.cli.failure import Failure
-from quantcloud.cli.tables import stdout
+from quantcloud.cli.tables import List, stdout
 from quantcloud.client import (
     Client,
     JobEnded,
@@ -36,12 +36,18 @@ class Session:
     """The client of a command. Its errors become a `Failure` with one line."""
 
     def __init__(
-        self, server: str | None, token: str | None, *, as_json: bool, quiet: bool
+        self,
+        server: str | None,
+        token: str | None,
+        *,
+        ca_file: str | None = None,
+        as_json: bool,
+        quiet: bool,
     ) -> None:
         self.as_json = as_json
         self.quiet = quiet or as_json
         self.console = stdout()
-        self._server, self._token = server, token
+        self._server, self._token, self._ca_file = server, token, ca_file
         self._client: Client | None = None
         self.retry_seconds = RETRY_SECONDS
 
@@ -63,6 +69,7 @@ class Session:
             self._client = Client(
                 self._server,
                 self._token,
+                ca_file=self._ca_file,
                 retry_seconds=self.retry_seconds,
                 on_wait=self._say_wait,
             )
@@ -83,6 +90,12 @@ class Session:
             if each is not None:
                 self.console.print(each)
 
+    def answer_list(self, what: str, found: Sequence[Any], shown: List) -> None:
+        """Print a list; say it if it is empty."""
+        self.answer(found, shown if found else None)
+        if not found:
+            self.say(f"no {what}")
+
     def _say_wait(self, error: QuantCloudError, seconds: float) -> None:
         what = "the rate limit is reached" if isinstance(error, RateLimited) else one_line(error)
         self.say(f"quantcloud: {what}; trying again in {seconds:.3g} s")
@@ -97,46 +110,14 @@ def failed(error: QuantCloudError) -> Failure:
 
 def advice(error: QuantCloudError) -> str:
     """Return what to do about an error, as part of a line."""
+    if isinstance(error, Unauthenticated):
+        return "give another token, with --token, QUANTCLOUD_TOKEN or `quantcloud login`"
     return error.hint[:1].lower() + error.hint[1:].rstrip(".")
 
 
 def one_line(error: Exception) -> str:
     """Return the text of an error without line breaks."""
     return " ".join(str(error).split())
-
-
-def used_of(used: float, limit: float | None) -> str:
-    """Return what is used of a limit. None means no limit."""
-    return f"{round(used, 4):.6g} of {'any number' if limit is None else f'{limit:.6g}'}"
-
-
-def read_circuit(file: Path) -> str:
-    """Return the text of a circuit's file, or of standard input for `-`. Raises `Failure`."""
-    try:
-        content = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-        return content.decode()
-    except OSError as error:
-        raise Failure(f"cannot read {file}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise Failure(f"{file} is not UTF-8 text") from error
-
-
-def read_json(option: str, text: str | None) -> dict[str, Any]:
-    """Return a JSON object that an option has, or the file that it names. Raises `Failure`."""
-    if text is None:
-        return {}
-    try:
-        source = text if text.lstrip().startswith("{") else Path(text).read_text("utf-8")
-        found = json.loads(source)
-    except OSError as error:
-        raise Failure(
-            f"{option}: cannot read {text}: {error.strerror}", failure.WRONG_USE
-        ) from error
-    except ValueError as error:
-        raise Failure(f"{option}: is no JSON: {error}", failure.WRONG_USE) from error
-    if not isinstance(found, dict):
-        raise Failure(f"{option}: must be a JSON object", failure.WRONG_USE)
-    return found  # pyright: ignore[reportUnknownVariableType]  # the keys of JSON are texts
 
 
 def _plain(value: object) -> Any:

@@ -3,10 +3,8 @@
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from rich.markup import escape
-
-from quantcloud.cli.histogram import most_frequent
-from quantcloud.cli.session import Session
+from quantcloud.cli.remote.histogram import most_frequent
+from quantcloud.cli.remote.session import Session
 from quantcloud.cli.tables import table
 from quantcloud.client import Result
 from thequantcloud.v1 import sweep_pb2
@@ -28,10 +26,10 @@ def show_points(
     points = result.message.sweep.points
     values = len(points[0].expectation_values) if points else 0
     named = observables or [f"observable {number}" for number in range(values)]
-    shown = table("point", *map(escape, inputs), *map(escape, named or ["most frequent"]))
+    shown = table("point", *inputs, *(named or ["most frequent"]))
     for number, point in enumerate(points[:_SHOWN_POINTS]):
         found = _values(point) if named else [most_frequent(point.counts)]
-        shown.add_row(str(number), *_at(inputs, number), *found)
+        shown.add(number, *_at(inputs, number), *found)
     session.answer(result.to_dict(), shown)
     if (hidden := len(points) - _SHOWN_POINTS) > 0:
         session.say(f"{hidden} more points; --json has all of them")

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib import metadata
 
-from rich.markup import escape
+from rich.text import Text
 
 from quantcloud import DISTRIBUTION
-from quantcloud.cli.failure import REFUSED, Failure
-from quantcloud.cli.session import Session, advice, one_line
+from quantcloud.cli.failure import Failure
+from quantcloud.cli.remote.session import Session, advice, one_line
 from quantcloud.cli.tables import table
 from quantcloud.client import Client, QuantCloudError, Unavailable
 from thequantcloud.v1 import account_pb2, backend_pb2
@@ -26,7 +26,7 @@ _Finding = tuple[str, str, str, str]
 _COLORS = {"good": "green", "note": "yellow", "bad": "red"}
 
 
-def doctor(session: Session, http: str | None) -> None:
+def report(session: Session, http: str | None) -> None:
     """Print each finding. Raises `Failure` if something is wrong."""
     session.retry_seconds = 0
     service = [*_service(session.client)]
@@ -34,13 +34,12 @@ def doctor(session: Session, http: str | None) -> None:
     token = _token(session.client) if service[0][0] != "bad" else ()
     found = [*service, *_envoy(session.client, http), *token]
     shown = table("", "check", "found", "what to do")
-    for state, check, text, remedy in found:
-        color = _COLORS[state]
-        shown.add_row(f"[{color}]{state}[/{color}]", check, escape(text), escape(remedy))
+    for state, *others in found:
+        shown.add(Text(state, _COLORS[state]), *others)
     names = ("state", "check", "found", "advice")
     session.answer([dict(zip(names, each, strict=True)) for each in found], shown)
     if bad := [check for state, check, _, _ in found if state == "bad"]:
-        raise Failure(f"wrong: {', '.join(bad)}", REFUSED)
+        raise Failure(f"wrong: {', '.join(bad)}")
 
 
 def _service(client: Client) -> Iterator[_Finding]:

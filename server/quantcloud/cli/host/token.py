@@ -6,7 +6,7 @@ from quantcloud.auth.issuer import issuer, sign_in_codes
 from quantcloud.auth.jwt import issue
 from quantcloud.auth.secret import FILE_NAME
 from quantcloud.cli.failure import Failure
-from quantcloud.cli.store import with_store
+from quantcloud.cli.host.store import with_store
 from quantcloud.domain.account import Account, Tier
 from quantcloud.endpoints import sign_in_link
 from quantcloud.settings import Settings

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from quantcloud.cli.failure import Failure
-from quantcloud.cli.store import existing_file
+from quantcloud.cli.host.store import existing_file
 from quantcloud.settings import Settings
 from quantcloud.storage import DataDirLockedError, StoreError, lock_data_dir
 from quantcloud.storage.database.revision import difference, revision_of_file

@@ -3,7 +3,7 @@
 import asyncio
 
 from quantcloud.cli.failure import Failure
-from quantcloud.cli.store import existing_file, with_store
+from quantcloud.cli.host.store import existing_file, with_store
 from quantcloud.settings import Settings
 from quantcloud.storage import Store, StoreError
 from quantcloud.storage.database.migrations import HEAD
