@@ -30,6 +30,11 @@ OnWait = Callable[[errors.QuantCloudError, float], None]
 """Called before each pause, with the error and the length of the pause in seconds."""
 
 
+def _service(stub: Callable[[Any], Any]) -> Any:
+    """Return a property with the stub of a service on the caller's channel."""
+    return property(lambda caller: stub(caller.transport.channel()))
+
+
 class Caller:
     """Calls one server with one token."""
 
@@ -53,29 +58,12 @@ class Caller:
             "find a job there with `client.job(job_id)`; results can be pickled"
         )
 
-    @property
-    def circuits(self) -> Any:
-        return circuit_pb2_grpc.CircuitServiceStub(self.transport.channel())
-
-    @property
-    def jobs(self) -> Any:
-        return job_pb2_grpc.JobServiceStub(self.transport.channel())
-
-    @property
-    def backends(self) -> Any:
-        return backend_pb2_grpc.BackendServiceStub(self.transport.channel())
-
-    @property
-    def keys(self) -> Any:
-        return api_key_pb2_grpc.ApiKeyServiceStub(self.transport.channel())
-
-    @property
-    def accounts(self) -> Any:
-        return account_pb2_grpc.AccountServiceStub(self.transport.channel())
-
-    @property
-    def platform(self) -> Any:
-        return status_pb2_grpc.StatusServiceStub(self.transport.channel())
+    circuits = _service(circuit_pb2_grpc.CircuitServiceStub)
+    jobs = _service(job_pb2_grpc.JobServiceStub)
+    backends = _service(backend_pb2_grpc.BackendServiceStub)
+    keys = _service(api_key_pb2_grpc.ApiKeyServiceStub)
+    accounts = _service(account_pb2_grpc.AccountServiceStub)
+    platform = _service(status_pb2_grpc.StatusServiceStub)
 
     def metadata(self, key: str = "", *, anyone: bool = False) -> Metadata:
         """Return the metadata of a call, with an idempotency key if one is given."""

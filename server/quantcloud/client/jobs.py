@@ -1,6 +1,7 @@
 """Jobs and batches for programs that use asyncio."""
 
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from typing import Any
 from uuid import uuid4
 
@@ -63,15 +64,12 @@ class AsyncJob(JobView):
         watch = JobWatch(
             self._caller, Deadline(timeout), job=self.message, after_sequence=after_sequence
         )
-        events = watch.events()
-        try:
+        async with aclosing(watch.events()) as events:
             async for event in events:
                 self.message = watch.job
                 if event.is_last:
                     self._last = event.message
                 yield event
-        finally:
-            await events.aclose()
 
     async def partial_result(self) -> Result:
         """Return the points of a sweep that are done by now, also if it was stopped."""
@@ -122,17 +120,14 @@ class AsyncBatch(Sequence[AsyncJob]):
     def __len__(self) -> int:
         return len(self._jobs)
 
-    def __iter__(self) -> Iterator[AsyncJob]:
-        return iter(self._jobs)
-
     async def outcomes(
         self, *, timeout: float | None = None, progress: Progress | None = None
     ) -> list[Result | JobEnded]:
         """Wait until all jobs have ended. Return the result of each, or why it has none."""
         found: dict[str, Result | JobEnded] = {}
         jobs = {job.id: job for job in self._jobs}
-        events = last_events(self._caller, Deadline(timeout), self._answers)
-        try:
+        waiting = last_events(self._caller, Deadline(timeout), self._answers)
+        async with aclosing(waiting) as events:
             async for event in events:
                 jobs[event.job_id].message = event.message.job
                 if progress is not None:
@@ -142,8 +137,6 @@ class AsyncBatch(Sequence[AsyncJob]):
                         found[event.job_id] = await finished(self._caller, event.message)
                     except JobEnded as error:
                         found[event.job_id] = error
-        finally:
-            await events.aclose()
         return [found[job_id] for job_id in jobs]
 
     async def results(

@@ -69,7 +69,14 @@ class AsyncRunStream:
 
         Receive answers, too: the server stops reading with 256 requests unanswered.
         """
-        return await self._send(run_request(circuit, {**self._fields, **fields}))
+        request = run_request(circuit, {**self._fields, **fields})
+        self._sent += 1
+        self._waiting[self._sent] = circuit_pb2.RunStreamRequest(
+            circuit=request, idempotency_key=new_key()
+        )
+        if self._duplex is not None:
+            await self._write(self._duplex, self._sent)
+        return self._sent
 
     async def receive(self) -> Answer:
         """Return the answer that comes next. Raises `QuantCloudError` if the stream fails."""
@@ -101,30 +108,18 @@ class AsyncRunStream:
             await self._read()
         return self._ready.pop(number)
 
-    async def _send(self, circuit: circuit_pb2.RunCircuitRequest) -> int:
-        self._sent += 1
-        request = circuit_pb2.RunStreamRequest(circuit=circuit, idempotency_key=new_key())
-        self._waiting[self._sent] = request
-        if self._duplex is not None:
-            await self._write(self._duplex, self._sent)
-        return self._sent
-
     async def _write(self, duplex: Duplex, number: int) -> None:
         self._numbers.append(number)
         await duplex.write(self._waiting[number])
-
-    async def _open(self) -> Duplex:
-        duplex = await self._caller.duplex(self._caller.circuits.RunStream)
-        self._numbers.clear()
-        for number in self._waiting:
-            await self._write(duplex, number)
-        return duplex
 
     async def _read(self) -> None:
         """Read one message, on a new stream if there is none."""
         try:
             if self._duplex is None:
-                self._duplex = await self._open()
+                self._duplex = await self._caller.duplex(self._caller.circuits.RunStream)
+                self._numbers.clear()
+                for number in self._waiting:
+                    await self._write(self._duplex, number)
             message: circuit_pb2.RunStreamResponse | None = await self._duplex.read()
         except grpc.RpcError as error:
             await self.close()

@@ -1,4 +1,7 @@
-"""How the client calls: one interface, over gRPC's blocking channel and over its asyncio channel.
+"""How the client calls: over gRPC's blocking channel, or over its asyncio channel.
+
+Both transports have the same methods. Each failed call raises `grpc.RpcError`, and `timeout` is in
+seconds.
 
 The client is written once, as coroutines. Over `Blocking`, each await is over before it returns, so
 `drive` runs such a coroutine to its end without an event loop.
@@ -10,7 +13,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, 
 from contextlib import suppress
 from functools import wraps
 from queue import SimpleQueue
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
 import grpc
 import grpc.aio
@@ -20,44 +23,13 @@ from quantcloud.client.errors import NotPossible
 
 P = ParamSpec("P")
 T = TypeVar("T")
+R = TypeVar("R")
 Metadata = tuple[tuple[str, str], ...]
 
 # The server allows a ping every 5 seconds. A network that drops packets is noticed after both.
 _KEEPALIVE_MS, _PING_TIMEOUT_MS = 10_000, 20_000
 _RECONNECT_MS = (("initial", 200), ("min", 1_000), ("max", 2_000))
 _UNLIMITED = -1  # a result may be large
-
-
-class Duplex(Protocol):
-    """A stream of requests and of responses."""
-
-    async def write(self, request: Any) -> None: ...
-
-    async def read(self) -> Any | None:
-        """Return the next response, or None at the end. Raises `grpc.RpcError`."""
-        ...
-
-    async def close(self) -> None: ...
-
-
-class Transport(Protocol):
-    """A channel. Each failed call raises `grpc.RpcError`. `timeout` is in seconds."""
-
-    def channel(self) -> Any: ...
-
-    async def call(
-        self, method: Any, request: Any, metadata: Metadata, timeout: float | None
-    ) -> Any: ...
-
-    def stream(
-        self, method: Any, request: Any, metadata: Metadata, timeout: float | None
-    ) -> AsyncGenerator[Any]: ...
-
-    async def duplex(self, method: Any, metadata: Metadata) -> Duplex: ...
-
-    async def sleep(self, seconds: float) -> None: ...
-
-    async def close(self) -> None: ...
 
 
 def _options() -> Sequence[tuple[str, int]]:
@@ -119,7 +91,7 @@ class Blocking:
         finally:
             call.cancel()
 
-    async def duplex(self, method: Any, metadata: Metadata) -> Duplex:
+    async def duplex(self, method: Any, metadata: Metadata) -> "_BlockingDuplex":
         return _BlockingDuplex(method, metadata)
 
     async def sleep(self, seconds: float) -> None:
@@ -131,6 +103,8 @@ class Blocking:
 
 
 class _BlockingDuplex:
+    """A stream of requests and of responses."""
+
     def __init__(self, method: Any, metadata: Metadata) -> None:
         self._requests: SimpleQueue[Any] = SimpleQueue()
         self._call = method(iter(self._requests.get, None), metadata=metadata)
@@ -139,6 +113,7 @@ class _BlockingDuplex:
         self._requests.put(request)
 
     async def read(self) -> Any | None:
+        """Return the next response, or None at the end."""
         return next(self._call, None)
 
     async def close(self) -> None:
@@ -179,7 +154,7 @@ class Concurrent:
         finally:
             call.cancel()
 
-    async def duplex(self, method: Any, metadata: Metadata) -> Duplex:
+    async def duplex(self, method: Any, metadata: Metadata) -> "_ConcurrentDuplex":
         return _ConcurrentDuplex(method(metadata=metadata))
 
     async def sleep(self, seconds: float) -> None:
@@ -208,14 +183,37 @@ class _ConcurrentDuplex:
         self._call.cancel()
 
 
+Transport: TypeAlias = Blocking | Concurrent
+Duplex: TypeAlias = _BlockingDuplex | _ConcurrentDuplex
+
+
 def blocking(
     method: Callable[Concatenate[Any, P], Coroutine[Any, Any, T]],
 ) -> Callable[Concatenate[Any, P], T]:
     """Return a method for a class that blocks: it runs `method` of its object `_async`."""
+    return making(lambda found: found, method)
+
+
+def making(
+    made: Callable[[T], R], method: Callable[Concatenate[Any, P], Coroutine[Any, Any, T]]
+) -> Callable[Concatenate[Any, P], R]:
+    """Return a method like `blocking`, which passes the result to `made`."""
 
     @wraps(method)
-    def call(self: Any, *args: P.args, **named: P.kwargs) -> T:
-        return drive(method(self._async, *args, **named))
+    def call(self: Any, *args: P.args, **named: P.kwargs) -> R:
+        return made(drive(method(self._async, *args, **named)))
+
+    return call
+
+
+def iterating(
+    method: Callable[Concatenate[Any, P], AsyncGenerator[T]],
+) -> Callable[Concatenate[Any, P], Iterator[T]]:
+    """Return a method for a class that blocks: it yields what that of `_async` yields."""
+
+    @wraps(method)
+    def call(self: Any, *args: P.args, **named: P.kwargs) -> Iterator[T]:
+        return iterate(method(self._async, *args, **named))
 
     return call
 

@@ -1,5 +1,6 @@
 """What the client shows of a job and of its events."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -8,7 +9,12 @@ from quantcloud.client import errors
 from quantcloud.client.plain import as_dict, struct
 from thequantcloud.v1 import job_pb2
 
-TERMINAL = frozenset({"completed", "failed", "timeout", "cancelled"})
+_KINDS: Mapping[str, type[errors.JobEnded]] = {
+    "failed": errors.JobFailed,
+    "timeout": errors.JobTimedOut,
+    "cancelled": errors.JobCancelled,
+}
+TERMINAL = frozenset({"completed", *_KINDS})
 
 
 def status_name(message: job_pb2.Job) -> str:
@@ -144,4 +150,6 @@ class JobView:
 def unsuccessful(message: job_pb2.Job) -> errors.JobEnded:
     """Return the error for a job that ended without a result."""
     reason = struct(message.metadata).get("reason", "")
-    return errors.ended(message.job_id, status_name(message), message.error_message, str(reason))
+    status = status_name(message)
+    kind = _KINDS.get(status, errors.JobEnded)
+    return kind(message.job_id, status, message.error_message, str(reason))

@@ -1,6 +1,7 @@
 """Waits for jobs, across broken connections and restarts of the server."""
 
 from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import aclosing
 from typing import Any
 
 from quantcloud.client import errors
@@ -51,34 +52,29 @@ class JobWatch:
     async def events(self) -> AsyncGenerator[Event]:
         """Yield the events up to the last one. Raises `QuantCloudError`."""
         while True:
-            messages = self._caller.stream(self._connect, self._deadline)
             try:
-                async for message in messages:
-                    self._after = message.sequence
-                    self.job = message.job
-                    yield event_of(message)
-                    if status_name(message.job) in TERMINAL:
-                        return
+                async with aclosing(self._caller.stream(self._connect, self._deadline)) as messages:
+                    async for message in messages:
+                        self._after = message.sequence
+                        self.job = message.job
+                        yield event_of(message)
+                        if status_name(message.job) in TERMINAL:
+                            return
             except errors.NotPossible as error:
                 if error.reason != _HISTORY_REMOVED or self._after is None:
                     raise
                 self._after = None  # the latest event is still there
             except TimeoutError as error:
                 raise errors.WaitTimeout(self.job.job_id, self._deadline.seconds or 0) from error
-            finally:
-                await messages.aclose()
 
     async def result(self, progress: Progress | None) -> Result:
         """Wait for the job's end and return its result. Raises `JobEnded` if it has none."""
-        events = self.events()
-        try:
+        async with aclosing(self.events()) as events:
             async for event in events:
                 if progress is not None:
                     progress(event)
                 if event.is_last:
                     return await finished(self._caller, event.message)
-        finally:
-            await events.aclose()
         raise errors.ServerFault("the watch ended before the job")
 
 
@@ -121,14 +117,11 @@ async def all_events(
         )
         return caller.jobs.WatchJobs, request, caller.metadata()
 
-    messages = caller.stream(connect, deadline)
-    try:
+    async with aclosing(caller.stream(connect, deadline)) as messages:
         async for message in messages:
             cursor = message.cursor
             for event in message.events:
                 yield event_of(event)
-    finally:
-        await messages.aclose()
 
 
 async def last_events(
@@ -140,15 +133,14 @@ async def last_events(
     """
     for batch in batches:
         waiting = {job.job_id for job in batch.jobs}
-        events = all_events(caller, deadline, batch_id=batch.batch_id, cursor=batch.cursor)
+        following = all_events(caller, deadline, batch_id=batch.batch_id, cursor=batch.cursor)
         try:
-            async for event in events:
-                if event.is_last:
-                    waiting.discard(event.job_id)
-                yield event
-                if not waiting:
-                    break
+            async with aclosing(following) as events:
+                async for event in events:
+                    if event.is_last:
+                        waiting.discard(event.job_id)
+                    yield event
+                    if not waiting:
+                        break
         except TimeoutError as error:
             raise errors.WaitTimeout(min(waiting), deadline.seconds or 0) from error
-        finally:
-            await events.aclose()
