@@ -6,17 +6,18 @@ if only the client is installed.
 
 import inspect
 import signal
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from types import MappingProxyType
+from typing import Any, get_args
 
 import typer
 
 from quantcloud.cli.failure import INTERRUPTED, Failure
 
 Work = Callable[..., Any]
-Option = tuple[str, Any, Any]
-"""The name of an option, its type, and its default."""
+Options = Mapping[str, Any]
+"""The type of each option by its name. Without a value, a flag is False, and another is None."""
 
 
 @contextmanager
@@ -32,7 +33,7 @@ def declare(
     name: str,
     work: Work,
     run: Callable[[dict[str, Any]], None],
-    options: Sequence[Option] = (),
+    options: Options = MappingProxyType({}),
     *,
     skip: int = 0,
     **details: Any,
@@ -55,8 +56,13 @@ def declare(
     own = [*signature.parameters.values()][skip:]
     parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own]
     parameters += [
-        inspect.Parameter(each, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
-        for each, kind, default in options
+        inspect.Parameter(
+            each,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=False if get_args(kind)[0] is bool else None,
+            annotation=kind,
+        )
+        for each, kind in options.items()
     ]
     # As functools.wraps does.
     command.__signature__ = signature.replace(parameters=parameters)  # pyright: ignore[reportFunctionMemberAccess]

@@ -42,7 +42,8 @@ def backup(settings: Settings, target: Path) -> str:
             partial.unlink()
         _flush(target.parent)
     except (OSError, sqlite3.Error) as error:
-        raise Failure(f"cannot copy {source} to {target}: {error}") from error
+        cause = getattr(error, "strerror", None) or error
+        raise Failure(f"cannot copy {source} to {target}: {cause}") from error
     return f"{target} is a copy of {source}, {pages} pages"
 
 
@@ -89,8 +90,10 @@ def _verified(file: Path) -> str:
         revision = revision_of_file(file)
         with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as copy:
             verdict = [row[0] for row in copy.execute("PRAGMA integrity_check(3)")]
-    except (StoreError, sqlite3.Error) as error:
-        raise Failure(f"{file}: {error}") from error
+    except StoreError as error:
+        raise Failure(str(error)) from error
+    except sqlite3.Error as error:
+        raise Failure(f"{file} is damaged: {error}") from error
     if verdict != ["ok"]:
         raise Failure(f"{file} is damaged: {'; '.join(verdict)}")
     return revision

@@ -9,7 +9,7 @@ from quantcloud.backends.base import installed_backends
 from quantcloud.cli.failure import Failure
 from quantcloud.cli.tables import stdout, table
 from quantcloud.engine.local import LocalEngine
-from quantcloud.routing.cost_model import CostModel, Key
+from quantcloud.routing.cost_model import Key
 from quantcloud.services.calibration import Measured, calibration, measure
 from quantcloud.settings import Settings
 from quantcloud.storage.model_files import ModelFiles, machine
@@ -55,27 +55,15 @@ def show(settings: Settings) -> None:
         found = model.calibration
         console.print(f"Calibrated {found.measured_at} on {found.machine}", soft_wrap=True)
     shown = table("backend", "method", "measured", "jobs", "off by", "actual/predicted")
-    for backend, method in sorted(_known(model)):
-        errors = model.errors.get((backend, method))
-        measured = model.calibration is not None and (
-            (backend, method) in model.calibration.coefficients
-        )
-        shown.add(
-            backend,
-            method,
-            "yes" if measured else "no",
-            errors.count if errors else 0,
-            _factor(errors.typical) if errors else "-",
-            _factor(errors.mean_ratio) if errors else "-",
-        )
+    calibrated = set[Key](model.calibration.coefficients if model.calibration else ())
+    for key in sorted(calibrated | model.errors.keys()):
+        measured = "yes" if key in calibrated else "no"
+        if errors := model.errors.get(key):
+            factors = _factor(errors.typical), _factor(errors.mean_ratio)
+            shown.add(*key, measured, errors.count, *factors)
+        else:
+            shown.add(*key, measured, 0, "-", "-")
     console.print(shown)
-
-
-def _known(model: CostModel) -> set[Key]:
-    known = set(model.errors)
-    if model.calibration is not None:
-        known.update(model.calibration.coefficients)
-    return known
 
 
 def _factor(value: float) -> str:

@@ -3,31 +3,22 @@
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any
 
 import typer
 
 from quantcloud import DISTRIBUTION
-from quantcloud.cli.launch import Option, Work, declare, loading
+from quantcloud.cli.launch import Options, Work, declare, loading
 
 DataDir = Annotated[
     Path | None, typer.Option(help="Where the server keeps its state. \\[default: .quantcloud]")
-]
-HttpPort = Annotated[
-    int | None, typer.Option(help="Port of Envoy; 0 means any free one. \\[default: 8080]")
-]
-NoConsole = Annotated[bool, typer.Option("--no-console", help="Serve no web console at /.")]
-AdminPort = Annotated[
-    int | None,
-    typer.Option(help="Port of /metrics; 0 means any free one. \\[default: 9464, or a free one]"),
 ]
 ConfigFile = Annotated[
     Path | None,
     typer.Option("--config", help="A TOML file with settings.", envvar="QUANTCLOUD_CONFIG"),
 ]
 User = Annotated[str, typer.Argument(help="The account's identifier.")]
-
-_OPTIONS: tuple[Option, ...] = (("data_dir", DataDir, None),)
 
 
 @contextmanager
@@ -51,21 +42,25 @@ def loading_server() -> Generator[None]:
         raise typer.Exit(1) from missing
 
 
-def on_host(app: typer.Typer, name: str, **details: Any) -> Callable[[Work], Work]:
+def on_host(
+    app: typer.Typer, name: str, options: Options = MappingProxyType({}), **details: Any
+) -> Callable[[Work], Work]:
     """Declare a command whose function gets the server's settings and its own arguments.
 
-    It prints the text that the function returns, if any.
+    Each of `options` is a setting by its name, or `config`, the file with settings. The command
+    prints the text that the function returns, if any.
     """
 
     def declared(work: Work) -> Work:
         def run(given: dict[str, Any]) -> None:
             with loading_server():
                 from quantcloud.cli.host.configuration import read_settings
-            settings = read_settings({"data_dir": given.pop("data_dir")})
+            named = {each: given.pop(each) for each in ("data_dir", *options)}
+            settings = read_settings(named, named.pop("config", None))
             if text := work(settings, **given):
                 typer.echo(text)
 
-        declare(app, name, work, run, _OPTIONS, skip=1, **details)
+        declare(app, name, work, run, {"data_dir": DataDir, **options}, skip=1, **details)
         return work
 
     return declared

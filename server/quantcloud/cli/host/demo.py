@@ -29,16 +29,13 @@ cx q[0],q[1];
 measure q -> c;
 """
 
-GHZ = """OPENQASM 2.0;
-include "qelib1.inc";
-qreg q[5];
-creg c[5];
+GHZ = """OPENQASM 3.0;
+include "stdgates.inc";
+qubit[5] q;
+bit[5] c;
 h q[0];
-cx q[0],q[1];
-cx q[1],q[2];
-cx q[2],q[3];
-cx q[3],q[4];
-measure q -> c;
+for int i in [0:3] { cx q[i], q[i + 1]; }
+c = measure q;
 """
 
 _FREE_PORTS = ("--http-port", "0", "--grpc-port", "0", "--admin-port", "0")

@@ -4,15 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quantcloud.cli.host.command import (
-    AdminPort,
-    ConfigFile,
-    DataDir,
-    HttpPort,
-    NoConsole,
-    loading_server,
-    on_host,
-)
+from quantcloud.cli.host.command import ConfigFile, loading_server, on_host
 from quantcloud.cli.launch import plain
 from quantcloud.domain.account import Tier
 
@@ -26,50 +18,46 @@ _MAXIMUM_LIFETIME_HOURS = 10 * 366 * 24.0
 app = typer.Typer()
 
 
-@plain(app, "serve", rich_help_panel=_PANEL)
-def serve(
-    *,
-    data_dir: DataDir = None,
-    http_port: HttpPort = None,
-    grpc_port: Annotated[
+_ENVOY = {
+    "http_port": Annotated[
+        int | None, typer.Option(help="Port of Envoy; 0 means any free one. \\[default: 8080]")
+    ],
+    "console": Annotated[
+        bool | None, typer.Option(" /--no-console", help="Serve no web console at /.")
+    ],
+    "admin_port": Annotated[
+        int | None,
+        typer.Option(
+            help="Port of /metrics; 0 means any free one. \\[default: 9464, or a free one]"
+        ),
+    ],
+    "config": ConfigFile,
+}
+_SERVER = {
+    "grpc_port": Annotated[
         int | None,
         typer.Option(help="Port of the gRPC server; 0 means any free one. \\[default: 50051]"),
-    ] = None,
-    workers: Annotated[
+    ],
+    "workers": Annotated[
         int | None, typer.Option(help="Worker processes. \\[default: one for each core]")
-    ] = None,
-    engine: Annotated[
-        str | None,
-        typer.Option(help="Where circuits run: local, or ray for a Ray cluster."),
-    ] = None,
-    ray_address: Annotated[
+    ],
+    "engine": Annotated[
+        str | None, typer.Option(help="Where circuits run: local, or ray for a Ray cluster.")
+    ],
+    "ray_address": Annotated[
         str | None,
         typer.Option(help="HOST:PORT of the cluster's head. \\[default: that of this machine]"),
-    ] = None,
-    no_envoy: Annotated[bool, typer.Option("--no-envoy", help="Serve gRPC only.")] = False,
-    no_console: NoConsole = False,
-    admin_port: AdminPort = None,
-    config: ConfigFile = None,
-) -> None:
+    ],
+    "envoy": Annotated[bool | None, typer.Option(" /--no-envoy", help="Serve gRPC only.")],
+}
+
+
+@on_host(app, "serve", _SERVER | _ENVOY, rich_help_panel=_PANEL)
+def serve(settings: "Settings") -> None:
     """Run the server, its workers and Envoy in the foreground."""
     with loading_server():
         from quantcloud import foreground
-        from quantcloud.cli.host.configuration import read_settings
 
-    settings = read_settings(
-        {
-            "data_dir": data_dir,
-            "http_port": http_port,
-            "grpc_port": grpc_port,
-            "admin_port": admin_port,
-            "workers": workers,
-            "engine": engine,
-            "ray_address": ray_address,
-            "envoy": False if no_envoy else None,
-            "console": False if no_console else None,
-        },
-        config,
-    )
     raise typer.Exit(foreground.serve(settings))
 
 
@@ -78,9 +66,7 @@ def token(
     settings: "Settings",
     *,
     user: Annotated[str, typer.Option(help="The account's identifier.")],
-    tier: Annotated[
-        Tier | None, typer.Option(help="Put the account on this tier.", metavar="TIER")
-    ] = None,
+    tier: Annotated[Tier | None, typer.Option(help="Put the account on this tier.")] = None,
     hours: Annotated[
         float,
         typer.Option(help="The token's lifetime in hours.", min=0.01, max=_MAXIMUM_LIFETIME_HOURS),
@@ -128,28 +114,13 @@ def demo() -> None:
     demo()
 
 
-@plain(app, "envoy", rich_help_panel=_PANEL)
+@on_host(app, "envoy", _ENVOY, rich_help_panel=_PANEL)
 def envoy(
-    *,
+    settings: "Settings",
     grpc: Annotated[list[str], typer.Option(help="HOST:PORT of a server; once for each server.")],
-    data_dir: DataDir = None,
-    http_port: HttpPort = None,
-    no_console: NoConsole = False,
-    admin_port: AdminPort = None,
-    config: ConfigFile = None,
 ) -> None:
     """Run Envoy alone in the foreground, in front of several servers on one database."""
     with loading_server():
         from quantcloud import foreground
-        from quantcloud.cli.host.configuration import read_settings
 
-    settings = read_settings(
-        {
-            "data_dir": data_dir,
-            "http_port": http_port,
-            "admin_port": admin_port,
-            "console": False if no_console else None,
-        },
-        config,
-    )
     raise typer.Exit(foreground.front(settings, grpc))

@@ -8,32 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from quantcloud.cli.failure import INTERRUPTED, NO_RESULT, WRONG_USE, Failure
-from quantcloud.cli.launch import Option
-from quantcloud.cli.remote.command import Circuit, JobId, Plot, Timeout, command
+from quantcloud.cli.remote.command import Circuit, JobId, Plot, Timeout, beginning, command
 
 if TYPE_CHECKING:
     from quantcloud.cli.remote.session import Session
     from quantcloud.client import Batch, Event, Job, JobEnded, Result
 
 app = typer.Typer()
-
-Backend = Annotated[str | None, typer.Option(help="Backend. \\[default: QuantRouter chooses]")]
-Shots = Annotated[
-    int | None, typer.Option(help="Measurement shots. \\[default: 1024]", min=1, max=2**31 - 1)
-]
-Seed = Annotated[int | None, typer.Option(help="Seed of the random numbers.", min=0)]
-Noise = Annotated[
-    str | None, typer.Option(help="Noise as JSON, or a file with it.", metavar="JSON|FILE")
-]
-Optimize = Annotated[
-    str | None, typer.Option("--optimize-for", help="balanced, speed, accuracy or cost.")
-]
-Options = Annotated[
-    str | None,
-    typer.Option(help="More options as JSON, such as '{\"memory\": true}'.", metavar="JSON|FILE"),
-]
-Name = Annotated[str | None, typer.Option(help="A name for the job.")]
-Tags = Annotated[list[str] | None, typer.Option("--tag", help="A label; may be repeated.")]
 
 Parameters = Annotated[
     list[str] | None,
@@ -44,15 +25,36 @@ Parameters = Annotated[
     ),
 ]
 
-_PLAN: tuple[Option, ...] = (
-    ("backend", Backend, None),
-    ("shots", Shots, None),
-    ("seed", Seed, None),
-    ("noise", Noise, None),
-    ("optimize_for", Optimize, None),
-    ("options", Options, None),
-)
-_RUN = (*_PLAN, ("name", Name, None), ("tags", Tags, None))
+_PLAN = {
+    "backend": Annotated[
+        str | None, typer.Option(help="Backend. \\[default: QuantRouter chooses]")
+    ],
+    "shots": Annotated[
+        int | None, typer.Option(help="Measurement shots. \\[default: 1024]", min=1, max=2**31 - 1)
+    ],
+    "seed": Annotated[int | None, typer.Option(help="Seed of the random numbers.", min=0)],
+    "noise": Annotated[
+        str | None, typer.Option(help="Noise as JSON, or a file with it.", metavar="JSON|FILE")
+    ],
+    "optimize_for": Annotated[
+        str | None,
+        typer.Option(
+            help="balanced, speed, accuracy or cost.",
+            autocompletion=beginning("balanced", "speed", "accuracy", "cost"),
+        ),
+    ],
+    "options": Annotated[
+        str | None,
+        typer.Option(
+            help="More options as JSON, such as '{\"memory\": true}'.", metavar="JSON|FILE"
+        ),
+    ],
+}
+_RUN = {
+    **_PLAN,
+    "name": Annotated[str | None, typer.Option(help="A name for the job.")],
+    "tags": Annotated[list[str] | None, typer.Option("--tag", help="A label; may be repeated.")],
+}
 Fields = dict[str, Any]
 
 

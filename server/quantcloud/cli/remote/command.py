@@ -1,27 +1,15 @@
 """How the commands for a server are declared, and the options of several of them."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any
 
 import typer
 
-from quantcloud.cli.launch import Option, Work, declare, loading
+from quantcloud.cli.launch import Options, Work, declare, loading
 
-Server = Annotated[
-    str | None,
-    typer.Option(
-        help="HOST:PORT or https://HOST. \\[default: that of `login`, or localhost:50051]",
-        envvar="QUANTCLOUD_SERVER",
-    ),
-]
-Token = Annotated[
-    str | None,
-    typer.Option(help="JWT or API key. \\[default: that of `login`]", envvar="QUANTCLOUD_TOKEN"),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, in the form that REST has.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only the answer.")]
 Circuit = Annotated[Path, typer.Argument(help="An OpenQASM file; - means standard input.")]
 JobId = Annotated[str, typer.Argument(help="The job's id.", metavar="JOB")]
 Plot = Annotated[
@@ -32,16 +20,29 @@ Timeout = Annotated[
 ]
 
 # What each command takes besides its own arguments.
-_COMMON: tuple[Option, ...] = (
-    ("server", Server, None),
-    ("token", Token, None),
-    ("as_json", Json, False),
-    ("quiet", Quiet, False),
-)
+_COMMON = {
+    "server": Annotated[
+        str | None,
+        typer.Option(
+            help="HOST:PORT or https://HOST. \\[default: that of `login`, or localhost:50051]",
+            envvar="QUANTCLOUD_SERVER",
+        ),
+    ],
+    "token": Annotated[
+        str | None,
+        typer.Option(
+            help="JWT or API key. \\[default: that of `login`]", envvar="QUANTCLOUD_TOKEN"
+        ),
+    ],
+    "as_json": Annotated[
+        bool, typer.Option("--json", help="Print JSON, in the form that REST has.")
+    ],
+    "quiet": Annotated[bool, typer.Option("--quiet", "-q", help="Print only the answer.")],
+}
 
 
 def command(
-    app: typer.Typer, name: str, fields: Sequence[Option] = (), **details: Any
+    app: typer.Typer, name: str, fields: Options = MappingProxyType({}), **details: Any
 ) -> Callable[[Work], Work]:
     """Declare a command for a server. Its function gets a `Session` and its own arguments.
 
@@ -51,18 +52,23 @@ def command(
 
     def declared(work: Work) -> Work:
         def run(given: dict[str, Any]) -> None:
-            shared = {each: given.pop(each) for each, _, _ in _COMMON}
+            shared = {each: given.pop(each) for each in _COMMON}
             # gRPC's own log would add to the line that says what failed.
             os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
             with loading():
                 from quantcloud.cli.remote.arguments import run_fields
                 from quantcloud.cli.remote.session import Session
             if fields:
-                given["fields"] = run_fields({each: given.pop(each) for each, _, _ in fields})
+                given["fields"] = run_fields({each: given.pop(each) for each in fields})
             with Session(**shared) as session:
                 work(session, **given)
 
-        declare(app, name, work, run, (*fields, *_COMMON), skip=2 if fields else 1, **details)
+        declare(app, name, work, run, {**fields, **_COMMON}, skip=2 if fields else 1, **details)
         return work
 
     return declared
+
+
+def beginning(*words: str) -> Callable[[str], list[str]]:
+    """Return what completes the beginning of one of these words."""
+    return lambda incomplete: [each for each in words if each.startswith(incomplete)]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quantcloud.cli.remote.command import JobId, Plot, Timeout, command
+from quantcloud.cli.remote.command import JobId, Plot, Timeout, beginning, command
 
 if TYPE_CHECKING:
     from quantcloud.cli.remote.session import Session
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 _SHOWN_JOBS = 20
+_STATUSES = (
+    "submitted", "analyzing", "routing", "queued", "dispatched", "running",
+    "completed", "failed", "timeout", "cancelled",
+)  # fmt: skip
 
 
 @command(app, "jobs")
@@ -21,7 +25,10 @@ def jobs(
     session: "Session",
     *,
     status: Annotated[
-        list[str] | None, typer.Option(help="Only jobs of this status; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            help="Only jobs of this status; may be repeated.", autocompletion=beginning(*_STATUSES)
+        ),
     ] = None,
     backend: Annotated[str | None, typer.Option(help="Only jobs on this backend.")] = None,
     tag: Annotated[str | None, typer.Option(help="Only jobs with this tag.")] = None,
