@@ -6,7 +6,6 @@ from datetime import datetime
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.markup import escape
-from rich.measure import Measurement
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -46,24 +45,6 @@ class List(Table):
                 if value
             ]
             yield Padding("; ".join(given), (0, 0, 0, 2))
-
-
-class Bar:
-    """A bar that shows a share from 0 to 1. Where there is no room for `width`, it is shorter."""
-
-    def __init__(self, share: float, width: int, *, track: bool = False) -> None:
-        self._share, self._width, self._track = min(1.0, share), width, track
-
-    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
-        del console
-        return Measurement(1, self._width).with_maximum(options.max_width)
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        del console  # the protocol passes it
-        width = min(self._width, options.max_width)
-        full = round(width * self._share)
-        rest = "░" * (width - full) if self._track else ""
-        yield Text.assemble(("█" * full, "cyan"), (rest, "dim"))
 
 
 def table(*headings: str, title: str | None = None) -> List:

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
+from rich.bar import Bar
 from rich.table import Table
 
-from quantcloud.cli.tables import Bar
 from quantcloud.client.results import ranked
 
 _WIDTH = 40
@@ -22,7 +22,7 @@ def histogram(counts: Mapping[str, int]) -> Table:
     table.add_column(justify="right", no_wrap=True, style="dim")
     most = max(counts.values(), default=1)
     for outcome, count in ranked(counts)[:_ROWS]:
-        bar = Bar(max(count / most, 1 / _WIDTH), _WIDTH)
+        bar = Bar(most, 0, max(count, most / _WIDTH), width=_WIDTH, color="cyan")
         table.add_row(outcome, bar, str(count), f"{count / shots:.1%}")
     if len(counts) > _ROWS:
         table.add_row("…", f"{len(counts) - _ROWS} more outcomes", "", "")

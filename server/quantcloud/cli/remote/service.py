@@ -132,9 +132,10 @@ def backends(session: "Session") -> None:
 @command(app, "usage", rich_help_panel=_PANEL)
 def usage(session: "Session") -> None:
     """Show what the account used this month, and its limits."""
+    from rich.progress_bar import ProgressBar
     from rich.table import Table
 
-    from quantcloud.cli.tables import Bar, used_of
+    from quantcloud.cli.tables import used_of
     from thequantcloud.v1 import account_pb2
 
     found = session.client.usage()
@@ -150,7 +151,7 @@ def usage(session: "Session") -> None:
         ("QPU tasks", month.qpu_tasks, tasks),
         ("credits in USD", month.total_cost_usd, budget),
     ):
-        bar = Bar(used / limit, _BAR, track=True) if limit else ""
+        bar = ProgressBar(limit, used, width=_BAR, finished_style="bar.complete") if limit else ""
         shown.add_row(name, bar, used_of(used, limit))
     shown.add_row("jobs", "", str(month.total_jobs))
     most = f"{limits.max_shots} shots, {limits.max_qubits} qubits, "
