@@ -65,7 +65,7 @@ def test_run_prints_errors_in_one_line(server: Server, tmp_path: Path):
         (("run", str(bad), *here, *token, "--options", "[1]"), 2, "must be a JSON object"),
         (("run", str(bad), *here, *token, "--noise", "{"), 2, "--noise: is no JSON"),
         (("job", "none", *here, *token), 1, "job 'none' not found"),
-        (("jobs", *here, *token, "--status", "done"), 1, "known are submitted"),
+        (("jobs", *here, *token, "--status", "done"), 1, "must be one of submitted"),
     ]
     for arguments, code, says in cases:
         done = run(*arguments)

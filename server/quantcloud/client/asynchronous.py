@@ -6,7 +6,6 @@ from typing import Any, Self, Unpack
 
 from quantcloud.client.calls import RETRY_SECONDS, Caller, Deadline, OnWait
 from quantcloud.client.connection import Connection, resolve
-from quantcloud.client.errors import InvalidRequest
 from quantcloud.client.jobs import AsyncBatch, AsyncJob, new_key, submit, submit_all
 from quantcloud.client.parsing import parse
 from quantcloud.client.requests import Circuit, JobFilters, RunFields, SweepFields, run_request
@@ -167,10 +166,9 @@ class AsyncClient:
         **filters: Unpack[JobFilters],
     ) -> AsyncGenerator[AsyncJob]:
         """Yield the account's jobs that fit all filters, newest first, at most `limit`."""
-        statuses = [status] if isinstance(status, str) else status
-        request = job_pb2.ListJobsRequest(
-            limit=min(limit or _PAGE, _PAGE), status=map(_status, statuses), **filters
-        )
+        statuses = [status] if isinstance(status, str) else [*status]
+        request = job_pb2.ListJobsRequest(limit=min(limit or _PAGE, _PAGE), **filters)
+        parse({"status": statuses}, request)
         async for each in self._pages(self._caller.jobs.ListJobs, request, "jobs", limit):
             yield AsyncJob(self._caller, each)
 
@@ -272,16 +270,6 @@ class AsyncClient:
             if left is not None:
                 left -= answer.count
             request.page_token = answer.next_page_token
-
-
-def _status(name: str) -> Any:
-    try:
-        return job_pb2.Job.Status.Value(name)
-    except ValueError:
-        known = ", ".join(job_pb2.Job.Status.keys()[1:])
-        raise InvalidRequest(
-            f"status: {name!r} is unknown; known are {known}", field="status"
-        ) from None
 
 
 def _request(

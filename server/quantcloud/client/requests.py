@@ -4,9 +4,8 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from difflib import get_close_matches
-from functools import cache
 from pathlib import Path
-from typing import Any, TypeAlias, TypedDict, get_type_hints
+from typing import Any, TypeAlias, TypedDict
 
 from quantcloud.client.errors import InvalidRequest
 from quantcloud.client.parsing import parse
@@ -66,14 +65,8 @@ class JobFilters(TypedDict, total=False):
     submitted_before: datetime | None
 
 
-@cache
-def _known() -> frozenset[str]:
-    return frozenset(get_type_hints(RunFields))
-
-
-@cache
-def _options() -> frozenset[str]:
-    return frozenset(run_options_pb2.RunOptions.DESCRIPTOR.fields_by_name)
+_KNOWN = RunFields.__optional_keys__
+_OPTIONS = run_options_pb2.RunOptions.DESCRIPTOR.fields_by_name
 
 
 def _text(circuit: Circuit) -> str:
@@ -98,18 +91,17 @@ def run_request(circuit: Circuit, fields: Mapping[str, Any]) -> circuit_pb2.RunC
     Raises `InvalidRequest` if a value has the wrong type, `TypeError` if a name is unknown or the
     circuit is no text and no path, and `OSError` if a file cannot be read.
     """
-    known = _known()
     content: dict[str, Any] = {}
     options: dict[str, Any] = {}
     for name, value in fields.items():
-        if name not in known:
-            close = get_close_matches(name, known, n=1)
+        if name not in _KNOWN:
+            close = get_close_matches(name, _KNOWN, n=1)
             raise TypeError(
                 f"a run has no argument {name!r}"
                 + (f"; did you mean {close[0]!r}?" if close else "")
             )
         if value is not None:
-            (options if name in _options() else content)[name] = value
+            (options if name in _OPTIONS else content)[name] = value
     parameters, observables = content.pop("parameters", None), content.pop("observables", None)
     content["qasm"] = _text(circuit)
     tags = content.get("tags", ())
