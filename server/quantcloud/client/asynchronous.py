@@ -4,17 +4,23 @@ import os
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from typing import Any, Self, Unpack
 
-from quantcloud.client.calls import RETRY_SECONDS, Caller, Deadline, OnWait
-from quantcloud.client.connection import Connection, resolve
-from quantcloud.client.jobs import AsyncBatch, AsyncJob, new_key, submit, submit_all
-from quantcloud.client.parsing import parse
-from quantcloud.client.requests import Circuit, JobFilters, RunFields, SweepFields, run_request
-from quantcloud.client.results import Drawing, Result
-from quantcloud.client.run_stream import AsyncRunStream
-from quantcloud.client.sweeps import Observable, Sweep, Values
-from quantcloud.client.transport import Concurrent, Transport
-from quantcloud.client.views import Event
-from quantcloud.client.watch import JobWatch, Progress, all_events
+from quantcloud.client.jobs.run_stream import AsyncRunStream
+from quantcloud.client.jobs.submitted import AsyncBatch, AsyncJob, new_key, submit, submit_all
+from quantcloud.client.jobs.watch import JobWatch, all_events
+from quantcloud.client.messages.parsing import parse
+from quantcloud.client.messages.requests import (
+    Circuit,
+    JobFilters,
+    RunFields,
+    SweepFields,
+    run_request,
+)
+from quantcloud.client.messages.results import Drawing, Result
+from quantcloud.client.messages.sweeps import Observable, Sweep, Values
+from quantcloud.client.messages.views import Event, Progress
+from quantcloud.client.network.calls import RETRY_SECONDS, Caller, Deadline, OnWait
+from quantcloud.client.network.connection import Connection, resolve
+from quantcloud.client.network.transport import Concurrent, Transport
 from thequantcloud.v1 import account_pb2, api_key_pb2, backend_pb2, circuit_pb2, job_pb2, status_pb2
 
 _PAGE = 100

@@ -5,13 +5,20 @@ from collections.abc import Iterator, Sequence
 from typing import Self, Unpack
 
 from quantcloud.client.asynchronous import AsyncClient
-from quantcloud.client.calls import RETRY_SECONDS, OnWait
-from quantcloud.client.connection import Connection
-from quantcloud.client.jobs import AsyncBatch, AsyncJob
-from quantcloud.client.requests import JobFilters, RunFields
-from quantcloud.client.run_stream import AsyncRunStream
-from quantcloud.client.transport import Blocking, blocking, drive, iterate, iterating, making
-from quantcloud.client.views import JobView
+from quantcloud.client.jobs.run_stream import AsyncRunStream
+from quantcloud.client.jobs.submitted import AsyncBatch, AsyncJob
+from quantcloud.client.messages.requests import JobFilters, RunFields
+from quantcloud.client.messages.views import JobView
+from quantcloud.client.network.calls import RETRY_SECONDS, OnWait
+from quantcloud.client.network.connection import Connection
+from quantcloud.client.network.transport import (
+    Blocking,
+    blocking,
+    drive,
+    iterate,
+    iterating,
+    making,
+)
 from thequantcloud.v1 import job_pb2
 
 

@@ -13,7 +13,7 @@ from quantcloud.cli.remote.histogram import histogram
 from quantcloud.cli.remote.points import show_points
 from quantcloud.cli.remote.session import Session
 from quantcloud.client import Event, Job, JobEnded, QuantCloudError, Result
-from quantcloud.client.plain import struct
+from quantcloud.client.messages.plain import struct
 
 _WAITS_FOR = {
     "turn": "its turn",

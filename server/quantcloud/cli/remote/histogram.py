@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from rich.bar import Bar
 from rich.table import Table
 
-from quantcloud.client.results import ranked
+from quantcloud.client.messages.results import ranked
 
 _WIDTH = 40
 _ROWS = 16

@@ -8,7 +8,7 @@ import typer
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 from quantcloud.cli.failure import Failure
-from quantcloud.client import contract
+from quantcloud.client.messages import contract
 
 # Every generator brings these itself.
 _BUILT_IN = "google/protobuf/"

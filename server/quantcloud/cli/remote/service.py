@@ -48,7 +48,7 @@ def login(
     """Save a server and a token for this user, after a check. Asks for the missing ones."""
     with loading():
         from quantcloud.cli.remote.session import Session
-        from quantcloud.client import connection
+        from quantcloud.client.network import connection
         from thequantcloud.v1 import account_pb2
 
     asks, default = sys.stdin.isatty(), connection.DEFAULT_SERVER
@@ -73,7 +73,7 @@ def login(
 def logout() -> None:
     """Delete what `login` saved. An API key stays valid: see `keys revoke`."""
     with loading():
-        from quantcloud.client import connection
+        from quantcloud.client.network import connection
 
     try:
         existed = connection.delete_profile()

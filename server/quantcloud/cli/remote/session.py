@@ -20,8 +20,8 @@ from quantcloud.client import (
     Unavailable,
     WaitTimeout,
 )
-from quantcloud.client.calls import RETRY_SECONDS
-from quantcloud.client.plain import as_dict
+from quantcloud.client.messages.plain import as_dict
+from quantcloud.client.network.calls import RETRY_SECONDS
 
 _CODES: tuple[tuple[type[QuantCloudError], int], ...] = (
     (JobEnded, failure.NO_RESULT),

@@ -18,8 +18,8 @@ from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 import grpc
 import grpc.aio
 
-from quantcloud.client.connection import Connection
 from quantcloud.client.errors import NotPossible
+from quantcloud.client.network.connection import Connection
 
 P = ParamSpec("P")
 T = TypeVar("T")

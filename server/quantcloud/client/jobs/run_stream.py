@@ -6,14 +6,14 @@ from typing import Any, Self, Unpack
 
 import grpc
 
-from quantcloud.client.calls import Caller, Retry
 from quantcloud.client.errors import NotPossible, QuantCloudError, ServerFault
-from quantcloud.client.jobs import new_key
-from quantcloud.client.requests import Circuit, RunFields, run_request
-from quantcloud.client.results import Result
-from quantcloud.client.statuses import from_status
-from quantcloud.client.transport import Duplex
-from quantcloud.client.views import TERMINAL, status_name, unsuccessful
+from quantcloud.client.jobs.submitted import new_key
+from quantcloud.client.messages.requests import Circuit, RunFields, run_request
+from quantcloud.client.messages.results import Result
+from quantcloud.client.messages.views import TERMINAL, status_name, unsuccessful
+from quantcloud.client.network.calls import Caller, Retry
+from quantcloud.client.network.statuses import from_status
+from quantcloud.client.network.transport import Duplex
 from thequantcloud.v1 import circuit_pb2
 
 # The server processes 256 requests of a stream at a time, and reads no more until one ends.

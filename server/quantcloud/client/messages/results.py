@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from quantcloud.client.plain import as_dict, struct
-from quantcloud.client.sweeps import Sweep
+from quantcloud.client.messages.plain import as_dict, struct
+from quantcloud.client.messages.sweeps import Sweep
 from thequantcloud.v1 import circuit_pb2, job_pb2
 
 _ROWS = 16

@@ -7,11 +7,11 @@ from uuid import uuid4
 
 from google.protobuf.json_format import MessageToDict, ParseDict
 
-from quantcloud.client.calls import Caller, Deadline
 from quantcloud.client.errors import JobEnded
-from quantcloud.client.results import Result
-from quantcloud.client.views import Event, JobView
-from quantcloud.client.watch import JobWatch, Progress, finished, last_events, whole_result
+from quantcloud.client.jobs.watch import JobWatch, finished, last_events, whole_result
+from quantcloud.client.messages.results import Result
+from quantcloud.client.messages.views import Event, JobView, Progress
+from quantcloud.client.network.calls import Caller, Deadline
 from thequantcloud.v1 import circuit_pb2, job_pb2, limits_pb2
 
 _LIMITS: Any = limits_pb2.limits  # its stub does not say that it is an extension

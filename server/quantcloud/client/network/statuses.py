@@ -10,7 +10,7 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from google.rpc import error_details_pb2, status_pb2
 
 from quantcloud.client import errors
-from quantcloud.client.contract import descriptor_set
+from quantcloud.client.messages.contract import descriptor_set
 
 # The metadata in which gRPC carries a failure's details, as a `google.rpc.Status`.
 _DETAILS = "grpc-status-details-bin"

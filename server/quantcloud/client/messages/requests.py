@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, TypeAlias, TypedDict
 
 from quantcloud.client.errors import InvalidRequest
-from quantcloud.client.parsing import parse
-from quantcloud.client.sweeps import Observable, Values, fill
-from quantcloud.client.watch import Progress
+from quantcloud.client.messages.parsing import parse
+from quantcloud.client.messages.sweeps import Observable, Values, fill
+from quantcloud.client.messages.views import Progress
 from thequantcloud.v1 import circuit_pb2, run_options_pb2
 
 Circuit: TypeAlias = str | os.PathLike[str]

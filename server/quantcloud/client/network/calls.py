@@ -8,9 +8,9 @@ from typing import Any
 import grpc
 
 from quantcloud.client import errors
-from quantcloud.client.connection import Connection, checked
-from quantcloud.client.statuses import from_call, is_lost, never_connected, unreachable
-from quantcloud.client.transport import Duplex, Metadata, Transport
+from quantcloud.client.network.connection import Connection, checked
+from quantcloud.client.network.statuses import from_call, is_lost, never_connected, unreachable
+from quantcloud.client.network.transport import Duplex, Metadata, Transport
 from thequantcloud.v1 import (
     account_pb2_grpc,
     api_key_pb2_grpc,

@@ -1,19 +1,24 @@
 """Waits for jobs, across broken connections and restarts of the server."""
 
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from typing import Any
 
 from quantcloud.client import errors
-from quantcloud.client.calls import Caller, Deadline
-from quantcloud.client.results import Result
-from quantcloud.client.sweeps import append
-from quantcloud.client.transport import Metadata
-from quantcloud.client.views import TERMINAL, Event, event_of, status_name, unsuccessful
+from quantcloud.client.messages.results import Result
+from quantcloud.client.messages.sweeps import append
+from quantcloud.client.messages.views import (
+    TERMINAL,
+    Event,
+    Progress,
+    event_of,
+    status_name,
+    unsuccessful,
+)
+from quantcloud.client.network.calls import Caller, Deadline
+from quantcloud.client.network.transport import Metadata
 from thequantcloud.v1 import circuit_pb2, job_pb2, sweep_pb2
 
-Progress = Callable[[Event], None]
-"""Called with each event of a job."""
 _HISTORY_REMOVED = "HISTORY_REMOVED"
 
 

@@ -1,12 +1,12 @@
 """What the client shows of a job and of its events."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from quantcloud.client import errors
-from quantcloud.client.plain import as_dict, struct
+from quantcloud.client.messages.plain import as_dict, struct
 from thequantcloud.v1 import job_pb2
 
 _KINDS: Mapping[str, type[errors.JobEnded]] = {
@@ -42,6 +42,10 @@ class Event:
     def is_last(self) -> bool:
         """Whether the job has ended."""
         return self.status in TERMINAL
+
+
+Progress = Callable[[Event], None]
+"""Called with each event of a job."""
 
 
 def event_of(message: job_pb2.JobEvent) -> Event:
