@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from quantcloud.cli.failure import INTERRUPTED, NO_RESULT, WRONG_USE, Failure
+from quantcloud.cli.remote import arguments
+from quantcloud.cli.remote.arguments import read_circuit
 from quantcloud.cli.remote.command import Circuit, JobId, Plot, Timeout, beginning, command
 
 if TYPE_CHECKING:
@@ -71,7 +73,6 @@ def run(
 @command(app, "plan", _PLAN)
 def plan(session: "Session", fields: Fields, *, file: Circuit) -> None:
     """Show where a circuit would run, why, and at what cost. Runs nothing."""
-    from quantcloud.cli.remote.arguments import read_circuit
     from quantcloud.cli.tables import seconds, table
 
     found = _checked(session.client.plan, read_circuit(file), fields)
@@ -96,8 +97,6 @@ def plan(session: "Session", fields: Fields, *, file: Circuit) -> None:
 @command(app, "draw")
 def draw(session: "Session", *, file: Circuit) -> None:
     """Draw a circuit in the terminal. Runs nothing."""
-    from quantcloud.cli.remote.arguments import read_circuit
-
     drawing = session.client.draw(read_circuit(file))
     session.answer(drawing.message, drawing.text)
 
@@ -111,7 +110,6 @@ def batch(
     timeout: Timeout = None,
 ) -> None:
     """Submit circuits at once, all or none of each 1,000, and show how each ended."""
-    from quantcloud.cli.remote.arguments import read_circuit
     from quantcloud.cli.tables import table
     from quantcloud.client import Result
 
@@ -201,7 +199,6 @@ def _run_points(
     timeout: float | None,
 ) -> None:
     """Run a circuit at many points, and print the counts or the values at each."""
-    from quantcloud.cli.remote import arguments
     from quantcloud.cli.remote.follow import follow
     from quantcloud.cli.remote.points import show_points
 
@@ -212,8 +209,6 @@ def _run_points(
 
 
 def _submit(session: "Session", file: Path, fields: Fields) -> "Job":
-    from quantcloud.cli.remote.arguments import read_circuit
-
     return _checked(session.client.submit, read_circuit(file), fields)
 
 
@@ -229,24 +224,15 @@ def _outcomes(
     session: "Session", jobs: "Batch", timeout: float | None
 ) -> "list[Result | JobEnded]":
     """Wait for the end of jobs. On a terminal, show how many have ended."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    ended = set[str]()
+    with session.live(f"0 of {len(jobs)} jobs have ended") as show:
 
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        console=session.console,
-        disable=session.quiet or not session.console.is_terminal,
-        transient=True,
-    )
-    with bar:
-        task = bar.add_task("done", total=len(jobs))
+        def count(event: "Event") -> None:
+            if event.is_last and show is not None:
+                ended.add(event.job_id)
+                show(f"{len(ended)} of {len(jobs)} jobs have ended")
 
-        def advance(event: "Event") -> None:
-            if event.is_last:
-                bar.advance(task)
-
-        return jobs.outcomes(timeout=timeout, progress=advance)
+        return jobs.outcomes(timeout=timeout, progress=count)
 
 
 def _summary(outcome: "Result | JobEnded") -> str:

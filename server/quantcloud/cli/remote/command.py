@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from quantcloud.cli.launch import Options, Work, declare, loading
+from quantcloud.cli.remote.arguments import run_fields
 
 Circuit = Annotated[Path, typer.Argument(help="An OpenQASM file; - means standard input.")]
 JobId = Annotated[str, typer.Argument(help="The job's id.", metavar="JOB")]
@@ -56,7 +57,6 @@ def command(
             # gRPC's own log would add to the line that says what failed.
             os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
             with loading():
-                from quantcloud.cli.remote.arguments import run_fields
                 from quantcloud.cli.remote.session import Session
             if fields:
                 given["fields"] = run_fields({each: given.pop(each) for each in fields})

@@ -1,12 +1,10 @@
 """Shows a job live until it ends, and its counts."""
 
-from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from rich.markup import escape
-from rich.status import Status
 
 from quantcloud.cli.failure import INTERRUPTED, Failure
 from quantcloud.cli.remote.histogram import histogram
@@ -33,16 +31,12 @@ def follow(
     Raises `Failure` at Ctrl-C, with how to go on; the job is not cancelled.
     """
     steps = steps and not session.quiet
-    live = not session.quiet and session.console.is_terminal
-    line: AbstractContextManager[Status | None] = (
-        session.console.status("waiting") if live else nullcontext()
-    )
     if steps:
         session.console.print(f"[dim]job {job.id}[/dim]")
     began: datetime | None = None
     shown = ""
     try:
-        with line as status:
+        with session.live("waiting") as show:
             for event in job.events(timeout=timeout):
                 began = began or event.at
                 # A new place in the queue, and more points of a sweep, are no new status.
@@ -50,8 +44,8 @@ def follow(
                     at = (event.at - began).total_seconds() * 1000
                     session.console.print(f"{at:10.1f} ms  {describe(event)}")
                 shown = event.status
-                if status is not None and not event.is_last:
-                    status.update(f"{describe(event)}{_start(job, event)}")
+                if show is not None and not event.is_last:
+                    show(f"{describe(event)}{_start(job, event)}")
             result = job.result(timeout=timeout)
     except KeyboardInterrupt:
         raise Failure(

@@ -10,6 +10,7 @@ import typer
 
 from quantcloud.cli.failure import NO_ACCESS, Failure
 from quantcloud.cli.launch import loading, plain
+from quantcloud.cli.remote.arguments import read_circuit
 from quantcloud.cli.remote.command import Circuit, command
 
 if TYPE_CHECKING:
@@ -203,8 +204,6 @@ def save_circuit(
     session: "Session", name: Annotated[str, typer.Argument(help="A name.")], file: Circuit
 ) -> None:
     """Save a circuit without running it, and print its id."""
-    from quantcloud.cli.remote.arguments import read_circuit
-
     found = session.client.save_circuit(name, read_circuit(file))
     session.answer(found, found.id)
 

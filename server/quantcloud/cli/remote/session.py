@@ -2,7 +2,8 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from typing import Any, Self
 
 from google.protobuf.message import Message
@@ -79,6 +80,15 @@ class Session:
         """Tell a person something that is no part of the answer."""
         if not self.quiet:
             sys.stderr.write(f"{text}\n")
+
+    @contextmanager
+    def live(self, text: str) -> Generator[Callable[[str], None] | None]:
+        """Show a line on a terminal meanwhile. Yields what changes it, or None elsewhere."""
+        if self.quiet or not self.console.is_terminal:
+            yield None
+            return
+        with self.console.status(text) as status:
+            yield status.update
 
     def answer(self, content: Any, *shown: Any) -> None:
         """Print the answer: `content` as JSON, or `shown` for people."""

@@ -8,7 +8,7 @@ from typing import Any
 import grpc
 
 from quantcloud.client import errors
-from quantcloud.client.network.connection import Connection, checked
+from quantcloud.client.network.connection import NO_TOKEN, Connection
 from quantcloud.client.network.statuses import from_call, is_lost, never_connected, unreachable
 from quantcloud.client.network.transport import Duplex, Metadata, Transport
 from thequantcloud.v1 import (
@@ -69,8 +69,10 @@ class Caller:
         """Return the metadata of a call, with an idempotency key if one is given."""
         if anyone:
             return ()
+        if not self.connection.token:
+            raise errors.NotConfigured("no token", hint=NO_TOKEN)
         named = (("idempotency-key", key),) if key else ()
-        return (("authorization", f"Bearer {checked(self.connection).token}"), *named)
+        return (("authorization", f"Bearer {self.connection.token}"), *named)
 
     async def call(
         self, method: Any, request: Any, *, key: str = "", anyone: bool = False, again: bool = True

@@ -12,7 +12,7 @@ DEFAULT_SERVER = "localhost:50051"
 _HTTPS_PORT, _HTTP_PORT = 443, 80
 _LAST_PORT = 65535
 _PRIVATE = 0o600
-_NO_TOKEN = (
+NO_TOKEN = (
     f"pass a token, set {TOKEN}, or run `quantcloud login`; on the server's machine "
     "`quantcloud token --user NAME` prints one"
 )
@@ -103,19 +103,12 @@ def resolve(
             server, token, ca = server or saved.server, token or saved.token, ca or saved.ca_file
     address, tls = parse_server(server or DEFAULT_SERVER)
     if token and not (token.isascii() and token.isprintable()):
-        raise NotConfigured("the token is neither a JWT nor an API key", hint=_NO_TOKEN)
+        raise NotConfigured("the token is neither a JWT nor an API key", hint=NO_TOKEN)
     files = (cert_file, key_file)
     certificate, key = (_read(each) if each else None for each in files)
     return Connection(
         address, token or "", tls or bool(ca), _read(ca) if ca else None, certificate, key
     )
-
-
-def checked(connection: Connection) -> Connection:
-    """Return a connection that has a token. Raises `NotConfigured`."""
-    if not connection.token:
-        raise NotConfigured("no token", hint=_NO_TOKEN)
-    return connection
 
 
 def parse_server(text: str) -> tuple[str, bool]:
