@@ -15,6 +15,9 @@ CLIENT = frozenset({f"{PREFIX}SERVER", f"{PREFIX}TOKEN", f"{PREFIX}CA_FILE"})
 _INJECTED = re.compile(r".*_(SERVICE_(HOST|PORT(_\w+)?)|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)")
 _INJECTED_URL = re.compile(r"(tcp|udp|sctp)://.*")
 
+RENAMED = {"sweep_seconds": "lease_check_seconds"}
+"""Former names of settings, each with the present one."""
+
 
 def forget_injected(environment: dict[str, str]) -> None:
     """Remove what Kubernetes sets for a service of this name: addresses, and no settings."""
@@ -41,10 +44,12 @@ def unknown_variables(environment: Mapping[str, str], known: Collection[str]) ->
 
 
 def nearest(name: str, known: Collection[str]) -> str:
-    """Return advice that names the one of `known` that is similar to `name`."""
+    """Return advice that names what `name` is called now, or else a similar one of `known`."""
     # The prefix that all share would make them all similar.
     bare = {each.removeprefix(PREFIX).lower(): each for each in known}
     wanted = name.removeprefix(PREFIX).lower()
+    if wanted in RENAMED:
+        return f"; it is now called {bare[RENAMED[wanted]]}"
     found = get_close_matches(wanted, bare, n=1, cutoff=0.7)
     return f"; did you mean {bare[found[0]]}?" if found else "; see `quantcloud config show`"
 

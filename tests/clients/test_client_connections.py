@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from quantcloud import AsyncClient, Client
-from quantcloud.client import NotPossible, Result, transport
+from quantcloud.client import NotPossible, Result
+from quantcloud.client.network import transport
 from support.circuits import BELL, slow
 from support.clients.relay import Relay
 from support.server import Server

@@ -55,15 +55,17 @@ def test_run_prints_errors_in_one_line(server: Server, tmp_path: Path):
         (("run", str(bad), *here, *token), 1, "line 2, column"),
         (("run", str(bad), *here), 5, "QUANTCLOUD_TOKEN"),
         (("run", str(bad), *here, "--token", "x"), 5, "neither a JWT nor an API key"),
+        (("run", str(bad), *here, "--token", "a.b.c"), 5, "`quantcloud login`"),
         (("run", str(tmp_path / "none.qasm"), *here, *token), 1, "No such file"),
         (("run", str(bad), "--server", "127.0.0.1:1", *token), 4, "no server answers"),
         (("run", str(bad), "--server", "ftp://127.0.0.1:1", *token), 5, "must be HOST:PORT"),
         (("run", sys.executable, *here, *token), 1, "UTF-8"),
         (("run", str(bad), *here, *token, "--options", '{"memry": true}'), 2, "'memory'"),
         (("run", str(bad), *here, *token, "--options", '{"seed": 1}'), 2, "option of its own"),
+        (("run", str(bad), *here, *token, "--options", "[1]"), 2, "must be a JSON object"),
         (("run", str(bad), *here, *token, "--noise", "{"), 2, "--noise: is no JSON"),
         (("job", "none", *here, *token), 1, "job 'none' not found"),
-        (("jobs", *here, *token, "--status", "done"), 1, "known are submitted"),
+        (("jobs", *here, *token, "--status", "done"), 1, "must be one of submitted"),
     ]
     for arguments, code, says in cases:
         done = run(*arguments)
@@ -161,6 +163,13 @@ def test_token_puts_the_account_on_a_tier(server: Server):
     assert server.get("/v1/account/profile", headers=headers).json()["tier"] == "developer"
     server.token("tiers@example.org", tier="explorer")
     assert server.get("/v1/account/profile", headers=headers).json()["tier"] == "explorer"
+
+
+def test_the_command_puts_an_account_on_a_tier(server: Server):
+    options = ("--user", "tess", "--tier", "developer", "--data-dir", str(server.data_dir))
+    token = run("token", *options, QUANTCLOUD_JWT_SECRET=SECRET).stdout.strip()
+    headers = {"Authorization": f"Bearer {token}"}
+    assert server.get("/v1/account/profile", headers=headers).json()["tier"] == "developer"
 
 
 def test_a_link_of_the_command_signs_in_once(server: Server):

@@ -291,6 +291,31 @@ def test_a_terminal_shows_the_queue_and_ctrl_c_leaves_the_job(settings, server: 
     assert len(busy) == 2
 
 
+def test_a_result_that_is_waited_for_says_so_and_ctrl_c_leaves_the_job(settings):
+    run(settings, "run", "slow.qasm", "-q", "--timeout", "0.1", code=3)
+    (job,) = json.loads(run(settings, "jobs", "--limit", "1", "--json"))
+    job_id = job["job_id"]
+    with terminal(settings, ["result", job_id]) as shown:
+        shown.until("queued|dispatched|running")
+        shown.process.send_signal(signal.SIGINT)
+        assert shown.end() == 130
+        assert f"job {job_id} goes on" in shown.text
+    run(settings, "cancel", job_id)
+
+
+def test_a_watch_of_all_jobs_says_that_it_waits(settings):
+    with terminal(settings, ["watch", "--all"]) as shown:
+        shown.until("watching all jobs")
+
+
+def test_a_list_of_backends_fits_a_terminal_of_80_columns(settings):
+    with terminal({**settings, "COLUMNS": "80"}, ["backends"]) as shown:
+        assert shown.end() == 0
+        names = [line.split()[0] for line in shown.text.splitlines()]
+        assert names == ["backend", *sorted(names[1:])]
+        assert len(names) == 6
+
+
 def test_login_asks_on_a_terminal(settings, server: Server, tmp_path: Path):
     bare = {key: value for key, value in settings.items() if not key.startswith("QUANTCLOUD")}
     with terminal({**bare, "XDG_CONFIG_HOME": str(tmp_path)}, ["login"]) as shown:
@@ -307,3 +332,22 @@ def test_help_shows_defaults_and_exit_codes(settings):
     assert "default: localhost:50051" not in run(settings, "--help")
     assert "3 a job ended without a result" in " ".join(run(settings, "--help").split())
     assert "[default: 1024]" in run(settings, "run", "--help")
+    assert "that of `login`" not in run(settings, "login", "--help")
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("jobs --status q", ["queued"]),
+        ("run --optimize-for s", ["speed"]),
+        ("can", ["cancel"]),
+    ],
+)
+def test_a_tab_completes_commands_and_values(settings, words: str, found: list[str]):
+    completing = {
+        **settings, "COMP_WORDS": f"quantcloud {words}", "COMP_CWORD": str(len(words.split())),
+        "_QUANTCLOUD_COMPLETE": "complete_bash",
+    }  # fmt: skip
+    command = Path(sys.executable).with_name("quantcloud")  # completion needs its name
+    done = subprocess.run([command], capture_output=True, text=True, env=completing, check=True)
+    assert done.stdout.split() == found

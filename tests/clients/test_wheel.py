@@ -84,10 +84,13 @@ def test_help_imports_no_command(arguments):
     assert "typer" in loaded
     assert loaded & HEAVY == set()
     assert {name for name in loaded if name.startswith("quantcloud.")} == {
-        "quantcloud.__main__", "quantcloud.cli", "quantcloud.cli.circuit_commands",
-        "quantcloud.cli.failure", "quantcloud.cli.host", "quantcloud.cli.job_commands",
-        "quantcloud.cli.launch", "quantcloud.cli.main", "quantcloud.cli.operator",
-        "quantcloud.cli.options", "quantcloud.cli.remote", "quantcloud.cli.service_commands",
+        "quantcloud.__main__", "quantcloud.cli", "quantcloud.cli.failure", "quantcloud.cli.host",
+        "quantcloud.cli.host.accounts", "quantcloud.cli.host.command",
+        "quantcloud.cli.host.operator", "quantcloud.cli.host.serving", "quantcloud.cli.launch",
+        "quantcloud.cli.main", "quantcloud.cli.remote", "quantcloud.cli.remote.arguments",
+        "quantcloud.cli.remote.circuits", "quantcloud.cli.remote.command",
+        "quantcloud.cli.remote.jobs",
+        "quantcloud.cli.remote.service",
         "quantcloud.domain", "quantcloud.domain.account", "quantcloud.domain.value_object",
         "quantcloud.environment",
     }  # fmt: skip

@@ -2,7 +2,6 @@
 
 from typing import Final
 
-DONE: Final = 0
 REFUSED: Final = 1
 WRONG_USE: Final = 2
 NO_RESULT: Final = 3

@@ -1,21 +1,23 @@
-"""How a command starts: it imports its modules when it runs, and a failure is one line.
+"""How commands are declared, and how they end: a failure is one line.
 
-So help is fast, and commands for a remote server work if only the client is installed.
+A command imports its modules when it runs. So help is fast, and commands for a remote server work
+if only the client is installed.
 """
 
+import inspect
 import signal
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import Any, get_args
 
 import typer
 
-from quantcloud import DISTRIBUTION
 from quantcloud.cli.failure import INTERRUPTED, Failure
 
-if TYPE_CHECKING:
-    from quantcloud.settings import Settings
+Work = Callable[..., Any]
+Options = Mapping[str, Any]
+"""The type of each option by its name. Without a value, a flag is False, and another is None."""
 
 
 @contextmanager
@@ -26,52 +28,54 @@ def loading() -> Generator[None]:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@contextmanager
-def loading_server() -> Generator[None]:
-    """Import a command that runs on the server's machine.
-
-    If a package is missing, print how to install it and exit with code 1.
-    """
-    try:
-        with loading():
-            from quantcloud.process import import_structlog
-
-            import_structlog()
-            yield
-    except ModuleNotFoundError as missing:
-        typer.echo(
-            f"quantcloud: {missing.name} is not installed, and this command needs it: "
-            f"pip install '{DISTRIBUTION}[server]'",
-            err=True,
-        )
-        raise typer.Exit(1) from missing
-
-
-def guarded(work: Callable[[], None]) -> None:
-    """Run a command. A `Failure` prints one line and exits with its code."""
-    try:
-        work()
-    except Failure as failure:
-        typer.echo(f"quantcloud: {failure}", err=True)
-        raise typer.Exit(failure.code) from failure
-    except KeyboardInterrupt:
-        raise typer.Exit(INTERRUPTED) from None
-
-
-def with_settings(
-    data_dir: Path | None,
-    work: Callable[["Settings"], str | None],
+def declare(
+    app: typer.Typer,
+    name: str,
+    work: Work,
+    run: Callable[[dict[str, Any]], None],
+    options: Options = MappingProxyType({}),
     *,
-    http_port: int | None = None,
+    skip: int = 0,
+    **details: Any,
 ) -> None:
-    """Run a command with the server's settings, and print what it returns, if anything."""
-    with loading_server():
-        from quantcloud.cli.configuration import read_settings
+    """Declare a command: it takes the arguments of `work` after the first `skip`, and `options`.
 
-    settings = read_settings({"data_dir": data_dir, "http_port": http_port})
+    It calls `run` with all of them by name. A `Failure` prints one line and exits with its code.
+    """
 
-    def run() -> None:
-        if text := work(settings):
-            typer.echo(text)
+    def command(**given: Any) -> None:
+        try:
+            run(given)
+        except Failure as failure:
+            typer.echo(f"quantcloud: {failure}", err=True)
+            raise typer.Exit(failure.code) from failure
+        except KeyboardInterrupt:
+            raise typer.Exit(INTERRUPTED) from None
 
-    guarded(run)
+    signature = inspect.signature(work)
+    own = [*signature.parameters.values()][skip:]
+    parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own]
+    parameters += [
+        inspect.Parameter(
+            each,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=False if get_args(kind)[0] is bool else None,
+            annotation=kind,
+        )
+        for each, kind in options.items()
+    ]
+    # As functools.wraps does.
+    command.__signature__ = signature.replace(parameters=parameters)  # pyright: ignore[reportFunctionMemberAccess]
+    command.__annotations__ = {each.name: each.annotation for each in parameters}
+    command.__doc__ = work.__doc__
+    app.command(name, **details)(command)
+
+
+def plain(app: typer.Typer, name: str, **details: Any) -> Callable[[Work], Work]:
+    """Declare a command whose function gets its own arguments alone."""
+
+    def declared(work: Work) -> Work:
+        declare(app, name, work, lambda given: work(**given), **details)
+        return work
+
+    return declared

@@ -7,12 +7,13 @@ from typing import Annotated
 import typer
 
 from quantcloud import DISTRIBUTION
-from quantcloud.cli import circuit_commands, host, job_commands, operator, service_commands
 from quantcloud.cli.failure import EXIT_CODES
+from quantcloud.cli.host import operator, serving
+from quantcloud.cli.remote import circuits, jobs, service
 from quantcloud.environment import not_text
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, epilog=EXIT_CODES)
-for group in (circuit_commands, job_commands, service_commands, host, operator):
+for group in (circuits, jobs, service, serving, operator):
     app.add_typer(group.app)
 
 

@@ -1,10 +1,11 @@
 """Tables for a terminal."""
 
 import sys
-from typing import Any
+from collections.abc import Mapping
+from datetime import datetime
 
 from rich.console import Console, ConsoleOptions, RenderResult
-from rich.measure import Measurement
+from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -22,6 +23,10 @@ class List(Table):
     """A table with headings. Where it is so narrow that words would break, it prints each row as
     lines of text.
     """
+
+    def add(self, *values: object, style: str | None = None) -> None:
+        """Add a row. None is an empty cell."""
+        self.add_row(*map(_cell, values), style=style)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         needed = self.__rich_measure__(console, options.update_width(_WIDE)).minimum
@@ -42,24 +47,6 @@ class List(Table):
             yield Padding("; ".join(given), (0, 0, 0, 2))
 
 
-class Bar:
-    """A bar that shows a share from 0 to 1. Where there is no room for `width`, it is shorter."""
-
-    def __init__(self, share: float, width: int, *, track: bool = False) -> None:
-        self._share, self._width, self._track = min(1.0, share), width, track
-
-    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
-        del console
-        return Measurement(1, self._width).with_maximum(options.max_width)
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        del console  # the protocol passes it
-        width = min(self._width, options.max_width)
-        full = round(width * self._share)
-        rest = "░" * (width - full) if self._track else ""
-        yield Text.assemble(("█" * full, "cyan"), (rest, "dim"))
-
-
 def table(*headings: str, title: str | None = None) -> List:
     """Return a table for a list."""
     made = List(
@@ -68,16 +55,40 @@ def table(*headings: str, title: str | None = None) -> List:
     )  # fmt: skip
     for number, each in enumerate(headings):
         # The first column has what people copy, such as an id.
-        made.add_column(each, overflow="fold", no_wrap=number == 0)
+        made.add_column(escape(each), overflow="fold", no_wrap=number == 0)
     return made
 
 
-def details(rows: dict[str, Any]) -> Table:
+def details(rows: Mapping[str, object]) -> Table:
     """Return a table of names and values, without those that are empty."""
     made = Table(box=None, pad_edge=False, show_header=False)
     made.add_column(style="bold")
     made.add_column(overflow="fold")
     for name, value in rows.items():
         if value not in (None, "", []):
-            made.add_row(name, str(value))
+            made.add_row(name, _cell(value))
     return made
+
+
+def minute(at: datetime) -> str:
+    """Return a time for people, in their time zone."""
+    return f"{at.astimezone():%Y-%m-%d %H:%M}"
+
+
+def seconds(value: float) -> str:
+    """Return a duration for people."""
+    if value < 1:
+        return f"{value * 1000:.3g} ms"
+    return f"{value:.3g} s" if value < 60 else f"{value / 60:.3g} min"  # noqa: PLR2004
+
+
+def used_of(used: float, limit: float | None) -> str:
+    """Return what is used of a limit. None means no limit."""
+    return f"{round(used, 4):.6g} of {'any number' if limit is None else f'{limit:.6g}'}"
+
+
+def _cell(value: object) -> str | Text:
+    """Return a value as a cell. A text is shown as it is, brackets too."""
+    if isinstance(value, Text):
+        return value
+    return "" if value is None else escape(str(value))

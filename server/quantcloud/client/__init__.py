@@ -21,13 +21,13 @@ from quantcloud.client.errors import (
     Unavailable,
     WaitTimeout,
 )
-from quantcloud.client.jobs import AsyncBatch, AsyncJob
-from quantcloud.client.requests import Circuit, RunFields
-from quantcloud.client.results import Drawing, Result
-from quantcloud.client.run_stream import Answer, AsyncRunStream
-from quantcloud.client.sweeps import Observable, Sweep
+from quantcloud.client.jobs.run_stream import Answer, AsyncRunStream
+from quantcloud.client.jobs.submitted import AsyncBatch, AsyncJob
+from quantcloud.client.messages.requests import Circuit, RunFields
+from quantcloud.client.messages.results import Drawing, Result
+from quantcloud.client.messages.sweeps import Observable, Sweep
+from quantcloud.client.messages.views import Event
 from quantcloud.client.synchronous import Batch, Client, Job, RunStream
-from quantcloud.client.views import Event
 
 __all__ = [
     "AlreadyExists",

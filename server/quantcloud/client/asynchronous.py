@@ -4,18 +4,23 @@ import os
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from typing import Any, Self, Unpack
 
-from quantcloud.client.calls import RETRY_SECONDS, Caller, Deadline, OnWait
-from quantcloud.client.connection import Connection, resolve
-from quantcloud.client.errors import InvalidRequest
-from quantcloud.client.jobs import AsyncBatch, AsyncJob, new_key, submit, submit_all
-from quantcloud.client.parsing import parse
-from quantcloud.client.requests import Circuit, JobFilters, RunFields, SweepFields, run_request
-from quantcloud.client.results import Drawing, Result
-from quantcloud.client.run_stream import AsyncRunStream
-from quantcloud.client.sweeps import Observable, Sweep, Values
-from quantcloud.client.transport import Concurrent, Transport
-from quantcloud.client.views import Event
-from quantcloud.client.watch import JobWatch, Progress, all_events
+from quantcloud.client.jobs.run_stream import AsyncRunStream
+from quantcloud.client.jobs.submitted import AsyncBatch, AsyncJob, new_key, submit, submit_all
+from quantcloud.client.jobs.watch import JobWatch, all_events
+from quantcloud.client.messages.parsing import parse
+from quantcloud.client.messages.requests import (
+    Circuit,
+    JobFilters,
+    RunFields,
+    SweepFields,
+    run_request,
+)
+from quantcloud.client.messages.results import Drawing, Result
+from quantcloud.client.messages.sweeps import Observable, Sweep, Values
+from quantcloud.client.messages.views import Event, Progress
+from quantcloud.client.network.calls import RETRY_SECONDS, Caller, Deadline, OnWait
+from quantcloud.client.network.connection import Connection, resolve
+from quantcloud.client.network.transport import Concurrent, Transport
 from thequantcloud.v1 import account_pb2, api_key_pb2, backend_pb2, circuit_pb2, job_pb2, status_pb2
 
 _PAGE = 100
@@ -167,10 +172,9 @@ class AsyncClient:
         **filters: Unpack[JobFilters],
     ) -> AsyncGenerator[AsyncJob]:
         """Yield the account's jobs that fit all filters, newest first, at most `limit`."""
-        statuses = [status] if isinstance(status, str) else status
-        request = job_pb2.ListJobsRequest(
-            limit=min(limit or _PAGE, _PAGE), status=map(_status, statuses), **filters
-        )
+        statuses = [status] if isinstance(status, str) else [*status]
+        request = job_pb2.ListJobsRequest(limit=min(limit or _PAGE, _PAGE), **filters)
+        parse({"status": statuses}, request)
         async for each in self._pages(self._caller.jobs.ListJobs, request, "jobs", limit):
             yield AsyncJob(self._caller, each)
 
@@ -272,16 +276,6 @@ class AsyncClient:
             if left is not None:
                 left -= answer.count
             request.page_token = answer.next_page_token
-
-
-def _status(name: str) -> Any:
-    try:
-        return job_pb2.Job.Status.Value(name)
-    except ValueError:
-        known = ", ".join(job_pb2.Job.Status.keys()[1:])
-        raise InvalidRequest(
-            f"status: {name!r} is unknown; known are {known}", field="status"
-        ) from None
 
 
 def _request(

@@ -137,9 +137,3 @@ class JobTimedOut(JobEnded):
 
 class JobCancelled(JobEnded):
     """A job was cancelled."""
-
-
-def ended(job_id: str, status: str, message: str, reason: str = "") -> JobEnded:
-    """Return the error for a job that ended without a result."""
-    kinds = {"failed": JobFailed, "timeout": JobTimedOut, "cancelled": JobCancelled}
-    return kinds.get(status, JobEnded)(job_id, status, message, reason)

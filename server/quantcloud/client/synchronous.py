@@ -1,19 +1,25 @@
 """The client for programs without asyncio. It runs the code of `AsyncClient`; see `transport`."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Self, Unpack
+from collections.abc import Iterator, Sequence
+from typing import Self, Unpack
 
 from quantcloud.client.asynchronous import AsyncClient
-from quantcloud.client.calls import RETRY_SECONDS, OnWait
-from quantcloud.client.connection import Connection
-from quantcloud.client.jobs import AsyncBatch, AsyncJob
-from quantcloud.client.requests import Circuit, JobFilters, RunFields
-from quantcloud.client.results import Result
-from quantcloud.client.run_stream import AsyncRunStream
-from quantcloud.client.transport import Blocking, blocking, drive, iterate
-from quantcloud.client.views import Event, JobView
-from thequantcloud.v1 import circuit_pb2, job_pb2
+from quantcloud.client.jobs.run_stream import AsyncRunStream
+from quantcloud.client.jobs.submitted import AsyncBatch, AsyncJob
+from quantcloud.client.messages.requests import JobFilters, RunFields
+from quantcloud.client.messages.views import JobView
+from quantcloud.client.network.calls import RETRY_SECONDS, OnWait
+from quantcloud.client.network.connection import Connection
+from quantcloud.client.network.transport import (
+    Blocking,
+    blocking,
+    drive,
+    iterate,
+    iterating,
+    making,
+)
+from thequantcloud.v1 import job_pb2
 
 
 class Job(JobView):
@@ -35,10 +41,7 @@ class Job(JobView):
         """Submit the circuit again, for the same counts; see `AsyncJob.rerun`."""
         return Job(drive(self._async.rerun(idempotency_key=idempotency_key)))
 
-    def events(self, *, after_sequence: int = 0, timeout: float | None = None) -> Iterator[Event]:
-        """Yield each event up to the last, as it happens; see `AsyncJob.events`."""
-        return iterate(self._async.events(after_sequence=after_sequence, timeout=timeout))
-
+    events = iterating(AsyncJob.events)
     result = blocking(AsyncJob.result)
     partial_result = blocking(AsyncJob.partial_result)
     cancel = blocking(AsyncJob.cancel)
@@ -75,14 +78,11 @@ class RunStream:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def map(self, circuits: Iterable[Circuit], **fields: Unpack[RunFields]) -> Iterator[Result]:
-        """Run circuits, many at a time, and yield their results in order."""
-        return iterate(self._async.map(circuits, **fields))
-
     close = blocking(AsyncRunStream.close)
     send = blocking(AsyncRunStream.send)
     receive = blocking(AsyncRunStream.receive)
     run = blocking(AsyncRunStream.run)
+    map = iterating(AsyncRunStream.map)
 
 
 class Client:
@@ -124,30 +124,9 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def submit(
-        self, circuit: Circuit, *, idempotency_key: str | None = None, **fields: Unpack[RunFields]
-    ) -> Job:
-        """Submit a circuit and return its job as soon as it is stored."""
-        return Job(drive(self._async.submit(circuit, idempotency_key=idempotency_key, **fields)))
-
-    def batch(
-        self,
-        circuits: Iterable[Circuit | Mapping[str, Any]],
-        *,
-        idempotency_key: str | None = None,
-        **fields: Unpack[RunFields],
-    ) -> Batch:
-        """Submit any number of circuits at once; see `AsyncClient.batch`."""
-        work = self._async.batch(circuits, idempotency_key=idempotency_key, **fields)
-        return Batch(drive(work))
-
     def stream(self, **fields: Unpack[RunFields]) -> RunStream:
         """Return a stream for many small circuits; use it with `with`."""
         return RunStream(self._async.stream(**fields))
-
-    def job(self, job_id: str) -> Job:
-        """Return a job by its id."""
-        return Job(drive(self._async.job(job_id)))
 
     def jobs(
         self,
@@ -159,15 +138,12 @@ class Client:
         """Yield the account's jobs that fit all filters, newest first, at most `limit`."""
         return map(Job, iterate(self._async.jobs(status=status, limit=limit, **filters)))
 
-    def events(self) -> Iterator[Event]:
-        """Yield the events of all jobs of the account from now on, without end."""
-        return iterate(self._async.events())
-
-    def circuits(self, *, limit: int | None = None) -> Iterator[circuit_pb2.Circuit]:
-        """Yield the saved circuits, newest first, at most `limit`."""
-        return iterate(self._async.circuits(limit=limit))
-
     close = blocking(AsyncClient.close)
+    submit = making(Job, AsyncClient.submit)
+    batch = making(Batch, AsyncClient.batch)
+    job = making(Job, AsyncClient.job)
+    events = iterating(AsyncClient.events)
+    circuits = iterating(AsyncClient.circuits)
     run = blocking(AsyncClient.run)
     sweep = blocking(AsyncClient.sweep)
     estimate = blocking(AsyncClient.estimate)

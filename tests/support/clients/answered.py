@@ -10,7 +10,7 @@ import grpc_testing
 import pytest
 from google.protobuf.descriptor import MethodDescriptor
 
-from quantcloud.client import transport
+from quantcloud.client.network import transport
 from thequantcloud.v1 import account_pb2, api_key_pb2, circuit_pb2, job_pb2
 
 T = TypeVar("T")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from quantcloud.client import connection
+from quantcloud.client.network import connection
 
 
 @pytest.fixture(autouse=True)

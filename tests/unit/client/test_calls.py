@@ -85,6 +85,39 @@ def test_attempts_end_after_the_time_for_them(server: Answered):
     assert (error.value.retry_after, server.pauses) == (60, [])
 
 
+LAST_ERROR = "failed to connect to all addresses; last error: UNKNOWN: ipv4:127.0.0.1:1: "
+REFUSED = f"{LAST_ERROR}Failed to connect to remote host: Connection refused"
+UNRESOLVED = "errors resolving a:1: [field:hostname lookup error:address lookup failed for a:1: "
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        (REFUSED, "Connection refused"),
+        (f"{UNRESOLVED}Domain name not found]", "Domain name not found"),
+        (f"{LAST_ERROR}Failed parsing HTTP/2 (Expected SETTINGS)", "it does not speak gRPC"),
+    ],
+)
+def test_a_first_connection_that_cannot_be_made_fails_at_once(server: Answered, text, cause):
+    usage = later(client().usage)
+    server.call("GetUsage").end(status=lost(text=text))
+    with pytest.raises(Unavailable) as error:
+        usage.result(5)
+    assert str(error.value) == f"no server answers at 127.0.0.1:1: {cause}"
+    assert (bool(error.value.hint), server.pauses) == (True, [])
+
+
+def test_a_server_that_went_away_is_named_at_each_pause(server: Answered):
+    said = []
+    connected = client(on_wait=lambda error, _: said.append(str(error)))
+    usage = later(connected.usage)
+    server.call("GetUsage").end(status=lost())
+    server.call("GetUsage").end(status=lost(text=REFUSED))
+    server.call("GetUsage").end(account_pb2.GetUsageResponse())
+    usage.result(5)
+    assert said[1] == "no server answers at 127.0.0.1:1: Connection refused"
+
+
 def test_a_call_that_may_have_been_done_is_not_repeated(server: Answered):
     saved = later(lambda: client().save_circuit("a", "qreg q[1];"))
     server.call("CreateCircuit").end(status=lost())
@@ -164,6 +197,20 @@ def test_a_run_goes_on_after_its_last_event(server: Answered, status):
     watch.send(event(3, "completed", result=job_pb2.JobResult(job_id="j", counts={"0": 7})))
     assert result.result(5).counts == {"0": 7}
     assert seen.get(timeout=5) == 3
+
+
+def test_the_last_event_has_the_result(server: Answered):
+    def finish():
+        job = client().job("j")
+        return [each.sequence for each in job.events()], job.result()
+
+    done = later(finish)
+    server.call("GetJob").end(job_pb2.Job(job_id="j"))
+    server.call("WatchJob").send(
+        event(7, "completed", result=job_pb2.JobResult(job_id="j", counts={"0": 7}))
+    )
+    sequences, result = done.result(5)
+    assert (sequences, result.counts) == ([7], {"0": 7})
 
 
 def test_events_that_the_server_removed_are_left_out(server: Answered):

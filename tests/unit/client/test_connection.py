@@ -6,8 +6,9 @@ import stat
 import pytest
 
 from quantcloud import Client
-from quantcloud.client import NotConfigured, connection
-from quantcloud.client.connection import Profile, delete_profile, resolve, save_profile
+from quantcloud.client import NotConfigured
+from quantcloud.client.network import connection
+from quantcloud.client.network.connection import Profile, delete_profile, resolve, save_profile
 
 
 def test_arguments_come_before_the_environment_and_that_before_the_profile(monkeypatch):

@@ -3,7 +3,7 @@
 import pytest
 
 from quantcloud.client.errors import InvalidRequest
-from quantcloud.client.requests import run_request
+from quantcloud.client.messages.requests import run_request
 
 WHOLE = "must be a whole number from -2147483648 to 2147483647"
 NOISE = (

@@ -3,7 +3,7 @@
 import pytest
 from google.rpc import error_details_pb2, status_pb2
 
-from quantcloud.client.statuses import from_status
+from quantcloud.client.network.statuses import from_status
 
 
 @pytest.mark.parametrize(

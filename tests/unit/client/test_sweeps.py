@@ -2,7 +2,7 @@
 
 import time
 
-from quantcloud.client.sweeps import append
+from quantcloud.client.messages.sweeps import append
 from thequantcloud.v1 import sweep_pb2
 
 

@@ -1,0 +1,1 @@
+"""The commands that run on a server's machine."""

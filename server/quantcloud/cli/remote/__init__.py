@@ -1,0 +1,1 @@
+"""The commands for any server. They import no part of a server."""

@@ -1,0 +1,1 @@
+"""Jobs, their watches, and streams of runs."""
