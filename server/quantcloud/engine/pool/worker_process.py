@@ -33,11 +33,6 @@ from quantcloud.engine.sandbox.memory import grant, restore
 # take `SHORT_SECONDS`, or a little more because of the last one.
 MOST_AHEAD: Final = 16
 
-# A worker with this many calls has enough short runs to do, so its answers are read late, several
-# at once. The delay in seconds is `_SOON` if its calls take less than `_LONG`, else `_LATER`.
-_GATHER_FROM: Final = MOST_AHEAD * 3 // 4
-_SOON, _LATER, _LONG = 0.0005, 0.005, 0.004
-
 # If a run takes longer than this, in seconds, the calls behind it go to another worker.
 _OVERDUE_SECONDS = 0.05
 
@@ -194,8 +189,6 @@ class WorkerProcess:
             self.fail(error)
             self.kill()
         self._notify()
-        if self.alive and len(self._calls) >= _GATHER_FROM:
-            self._connection.let_gather(_SOON if self._expected < _LONG else _LATER)
 
     def hung_up(self) -> None:
         """Note that the process has closed its socket; all of its frames were handled."""
