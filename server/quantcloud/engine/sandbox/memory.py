@@ -2,7 +2,6 @@
 
 import os
 import resource
-import sys
 from collections.abc import Mapping
 from contextlib import suppress
 
@@ -37,23 +36,21 @@ def grant(pid: int, extra: int) -> Mapping[int, int]:
     system cannot do it.
     """
     before: dict[int, int] = {}
-    if sys.platform == "linux":
-        with suppress(ProcessLookupError, PermissionError):
-            for kind in (resource.RLIMIT_DATA, resource.RLIMIT_AS):
-                soft, hard = resource.prlimit(pid, kind)
-                if soft != resource.RLIM_INFINITY:
-                    resource.prlimit(pid, kind, (min(soft + extra, hard), hard))
-                    before[kind] = soft
+    with suppress(ProcessLookupError, PermissionError):
+        for kind in (resource.RLIMIT_DATA, resource.RLIMIT_AS):
+            soft, hard = resource.prlimit(pid, kind)
+            if soft != resource.RLIM_INFINITY:
+                resource.prlimit(pid, kind, (min(soft + extra, hard), hard))
+                before[kind] = soft
     return before
 
 
 def restore(pid: int, before: Mapping[int, int]) -> None:
     """Give a worker the limits back that it had before a `grant`."""
-    if sys.platform == "linux":
-        with suppress(ProcessLookupError):
-            for kind, soft in before.items():
-                _, hard = resource.prlimit(pid, kind)
-                resource.prlimit(pid, kind, (soft, hard))
+    with suppress(ProcessLookupError):
+        for kind, soft in before.items():
+            _, hard = resource.prlimit(pid, kind)
+            resource.prlimit(pid, kind, (soft, hard))
 
 
 def readable_size(size: int) -> str:
