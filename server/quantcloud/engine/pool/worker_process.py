@@ -33,6 +33,10 @@ from quantcloud.engine.sandbox.memory import grant, restore
 # take `SHORT_SECONDS`, or a little more because of the last one.
 MOST_AHEAD: Final = 16
 
+# A worker is replaced after this many answers. Otherwise a simulator's memory leaks would sooner or
+# later make an unrelated run exceed its memory limit.
+_MAX_ANSWERS: Final = 4000
+
 # If a run takes longer than this, in seconds, the calls behind it go to another worker.
 _OVERDUE_SECONDS = 0.05
 
@@ -108,6 +112,11 @@ class WorkerProcess:
         """Whether it has ever started a call."""
         return self._began > 0
 
+    @property
+    def is_worn(self) -> bool:
+        """Whether it has answered so many calls that it should be replaced when it is idle."""
+        return self.answered >= _MAX_ANSWERS
+
     def suits(self, call: Call) -> bool:
         """Return whether it could ever take `call`."""
         return self.preloaded >= call.preloaded and not (call.fresh and self.used)
@@ -124,6 +133,7 @@ class WorkerProcess:
             or self._expected > SHORT_SECONDS
             or len(self._calls) >= MOST_AHEAD
             or not self.ready
+            or self.is_worn
             or self._taken_back
             or self._loop.time() - self._began > _OVERDUE_SECONDS
         ):
