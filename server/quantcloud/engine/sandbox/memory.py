@@ -51,11 +51,3 @@ def restore(pid: int, before: Mapping[int, int]) -> None:
         for kind, soft in before.items():
             _, hard = resource.prlimit(pid, kind)
             resource.prlimit(pid, kind, (soft, hard))
-
-
-def readable_size(size: int) -> str:
-    """Format a number of bytes for people: '1.5 GiB', '512 MiB'."""
-    gib = 1 << 30
-    if size >= gib:
-        return f"{size / gib:.3g} GiB"
-    return f"{size / (1 << 20):.3g} MiB"
