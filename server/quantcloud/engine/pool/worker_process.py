@@ -162,7 +162,7 @@ class WorkerProcess:
     def _send(self, call: Call, *, now: bool) -> None:
         if call.extra_memory:
             self._before_grant = grant(self.pid, call.extra_memory)
-        self._connection.send(call.data, now=now)
+        self._connection.send(messages.frame(*call.request), now=now)
 
     def give_up(self, call: Call) -> None:
         """Kill the process if it works on `call`. If the call still waits, ignore its answer."""

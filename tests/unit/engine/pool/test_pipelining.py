@@ -210,7 +210,7 @@ async def test_a_worker_that_answered_many_is_replaced_and_no_run_is_lost(monkey
     monkeypatch.setattr("quantcloud.engine.pool.worker_process._MAX_ANSWERS", 5)
     async with running(workers=1, preload_modules=PRELOADED) as engine:
         run = Runner(engine)
-        outcomes = await asyncio.gather(*await submit(run, count=20))
+        outcomes = await asyncio.gather(*await submit(run, count=2 * MOST_AHEAD + 5))
     runs_by_worker = Counter(outcome.metadata["pid"] for outcome in outcomes)
     # Those that were sent before the last answer are still answered.
     assert len(runs_by_worker) > 1
