@@ -5,6 +5,7 @@ import logging
 import os
 import pickle
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from quantcloud.domain.execution import Execution, Outcome
@@ -91,29 +92,20 @@ class LocalEngine(ExaminingEngine):
         await self._supervisor.until_preloaded(execution.backend)
         # If no process imported the backend, the first worker that runs a circuit on it does.
         kind = messages.EXECUTE if preloaded else messages.PREPARE_AND_EXECUTE
-        request = Frame(kind, pickle.dumps(execution))
-        extra = self._extra_memory(execution)
         call = Call(
-            request,
+            Frame(kind, pickle.dumps(execution)),
             time_limit=time_limit,
             on_start=on_start,
             preloaded=preloaded,
             expected=execution.predicted_seconds if preloaded else None,
-            extra_memory=extra,
+            extra_memory=self._extra_memory(execution),
         )
         answer = await self._run(call)
         if answer.kind == messages.OUT_OF_MEMORY and call.holder and call.holder.answered > 1:
             # Leftovers of other runs may fill that worker, so try a fresh one. The time limit
             # still counts from the first start.
             began = call.began
-            call = Call(
-                request,
-                time_limit=time_limit,
-                on_start=on_start if began is None else None,
-                preloaded=preloaded,
-                fresh=True,
-                extra_memory=extra,
-            )
+            call = replace(call, fresh=True, expected=None)
             try:
                 async with asyncio.timeout_at(None if began is None else began + time_limit):
                     answer = await self._run(call)

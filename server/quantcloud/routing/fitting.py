@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import astuple
 from typing import Final
 
+import numpy as np
+
 from quantcloud.domain.value_object import value_object
 from quantcloud.routing.work import Coefficients, Work
 
@@ -37,27 +39,16 @@ def fitted(known: Coefficients, samples: Sequence[Sample]) -> Coefficients:
     scale = statistics.median(
         (sample.seconds + _SHORT) / (known.seconds(sample.work) + _SHORT) for sample in samples
     )
-    before = [scale * value for value in astuple(known)]
+    before = scale * np.array(astuple(known))
     # The unknowns are the coefficients divided by `before`, so the penalty is least at 1.
-    rows = [
-        [
-            amount * value / (sample.seconds + _SHORT)
-            for amount, value in zip((1.0, *sample.work), before, strict=True)
-        ]
-        for sample in samples
-    ]
-    aims = [sample.seconds / (sample.seconds + _SHORT) for sample in samples]
-    factors = [1.0] * len(before)
-    rests = [aim - sum(row) for row, aim in zip(rows, aims, strict=True)]
+    seconds = np.array([sample.seconds for sample in samples])
+    work = np.array([(1.0, *sample.work) for sample in samples])
+    rows = work * before / (seconds + _SHORT)[:, None]
+    curvature = rows.T @ rows + _PRIOR * np.eye(len(before))
+    aim = rows.T @ (seconds / (seconds + _SHORT)) + _PRIOR
+    factors = np.ones(len(before))
     for _ in range(_ROUNDS):
-        for place, factor in enumerate(factors):
-            column = [row[place] for row in rows]
-            slope = sum(value * value for value in column) + _PRIOR
-            pull = sum(v * rest for v, rest in zip(column, rests, strict=True))
-            pull += _PRIOR * (1.0 - factor)
-            moved = min(_MOST, max(_LEAST, factor + pull / slope))
-            step = moved - factor
-            if step:
-                factors[place] = moved
-                rests = [rest - step * v for rest, v in zip(rests, column, strict=True)]
-    return Coefficients(*[value * factor for value, factor in zip(before, factors, strict=True)])
+        for place, own in enumerate(curvature):
+            moved = factors[place] + (aim[place] - own @ factors) / own[place]
+            factors[place] = min(_MOST, max(_LEAST, moved))
+    return Coefficients(*(before * factors).tolist())

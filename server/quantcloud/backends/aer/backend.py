@@ -91,7 +91,7 @@ class AerBackend(SimulatorBackend):
     def offline_reason(self) -> str | None:
         if self._device != "GPU":
             return super().offline_reason()
-        if not any(map(_is_installed, _CUDA_DISTRIBUTIONS)):
+        if not any([*metadata.distributions(name=each)] for each in _CUDA_DISTRIBUTIONS):
             return f"no CUDA build of Qiskit Aer is installed ({_CUDA_DISTRIBUTIONS[0]})"
         if not any(Path("/dev").glob("nvidia[0-9]*")):
             return "this machine shows no NVIDIA GPU (/dev/nvidia0)"
@@ -122,9 +122,9 @@ class AerBackend(SimulatorBackend):
         elif self._device == "CPU" and not options.statevector:
             if analysis.is_clifford and analysis.num_qubits <= MAX_STABILIZER_QUBITS:
                 methods.append(_stabilizer(analysis, shots))
-            if self.info.num_qubits < analysis.num_qubits <= MAX_MPS_QUBITS and _is_sparse(
-                analysis
-            ):
+            bits = analysis.entanglement_bits
+            is_sparse = bits is not None and bits <= MAX_MPS_RANK_BITS
+            if is_sparse and self.info.num_qubits < analysis.num_qubits <= MAX_MPS_QUBITS:
                 methods.append(_matrix_product_state(analysis, shots))
         if methods:
             return sorted(methods, key=lambda method: method.seconds)
@@ -215,34 +215,18 @@ class AerBackend(SimulatorBackend):
         )
         if noisy or self._device == "GPU":
             return Refusal(need)
+        bits = analysis.entanglement_bits
+        rank = "any" if bits is None else f"2**{bits}"
         return Refusal(
             f"{need}; beyond that, circuits up to {MAX_PURE_QUBITS} qubits that are measured at "
             f"their end, Clifford circuits up to {MAX_STABILIZER_QUBITS:,} qubits, and circuits up "
             f"to {MAX_MPS_QUBITS} qubits whose gates across any cut between neighbouring qubits "
-            f"allow a Schmidt rank of {2**MAX_MPS_RANK_BITS} (its gates allow {_rank(analysis)})"
+            f"allow a Schmidt rank of {2**MAX_MPS_RANK_BITS} (its gates allow {rank})"
         )
 
 
 def _outcome_bytes(analysis: Analysis, shots: int) -> int:
     return shots * (_OUTCOME_BYTES + analysis.num_clbits)
-
-
-def _is_installed(distribution: str) -> bool:
-    try:
-        metadata.distribution(distribution)
-    except metadata.PackageNotFoundError:
-        return False
-    return True
-
-
-def _is_sparse(analysis: Analysis) -> bool:
-    bits = analysis.entanglement_bits
-    return bits is not None and bits <= MAX_MPS_RANK_BITS
-
-
-def _rank(analysis: Analysis) -> str:
-    bits = analysis.entanglement_bits
-    return "any" if bits is None else f"2**{bits}"
 
 
 def _stabilizer(analysis: Analysis, shots: int) -> Method:

@@ -19,12 +19,9 @@ from typing import Any, NamedTuple
 from qiskit.circuit import (
     CircuitInstruction,
     Clbit,
-    Gate,
     Instruction,
-    Measure,
     QuantumCircuit,
     Qubit,
-    Reset,
     Store,
 )
 from qiskit.circuit.classical import expr, types
@@ -35,11 +32,10 @@ from quantcloud.backends.simulation.programs import Program
 from quantcloud.circuits.classical import MAX_ROUNDS
 from quantcloud.circuits.ir import Apply, Bits, Condition, Formula, Operation
 
-_MEASURE, _RESET = Measure(), Reset()
 _ROUND_BITS = MAX_ROUNDS.bit_length()
 
-# Makes a gate of its name and angles.
-Gates = Callable[[str, tuple[float, ...]], Gate]
+# Makes a measurement, a reset or a gate of its name and angles.
+Instructions = Callable[[str, tuple[float, ...]], Instruction]
 
 
 class ControlCircuit(NamedTuple):
@@ -52,12 +48,12 @@ class ControlCircuit(NamedTuple):
     unbounded: int
 
 
-def control_circuit(program: Program, gates: Gates, *, noisy: bool) -> ControlCircuit:
+def control_circuit(program: Program, known: Instructions, *, noisy: bool) -> ControlCircuit:
     """Make the circuit of a program with operations of `ir.CONTROL`.
 
     `noisy` says that it is for a run with noise.
     """
-    writer = _Writer(program, gates)
+    writer = _Writer(program, known)
     writer.write(program.operations)
     if noisy:
         writer.keep_bits()
@@ -74,9 +70,9 @@ class _Writer:
     intermediate values, which each operation uses again.
     """
 
-    def __init__(self, program: Program, gates: Gates) -> None:
+    def __init__(self, program: Program, known: Instructions) -> None:
         self._program = program
-        self._gates = gates
+        self._known = known
         used = program.num_clbits + program.scratch_bits
         self._rounds, self.unbounded = used, used + _ROUND_BITS
         self.qubits = [Qubit() for _ in range(program.num_qubits)]
@@ -148,13 +144,6 @@ class _Writer:
 
     def _act(self, operation: Operation) -> None:
         name, qubits, params, clbits, condition = operation
-        kind: Instruction
-        if name == "measure":
-            kind = _MEASURE
-        elif name == "reset":
-            kind = _RESET
-        else:
-            kind = self._gates(name, params)
         on = [self.qubits[qubit] for qubit in qubits]
         into = [self.clbits[clbit] for clbit in clbits]
         test = self._test(condition)
@@ -163,7 +152,7 @@ class _Writer:
         passed = None if test is True else self._label()
         if passed is not None:
             self._jump(passed, unless=test)
-        self.instructions.append(CircuitInstruction(kind, on, into))
+        self.instructions.append(CircuitInstruction(self._known(name, params), on, into))
         if passed is not None:
             self._mark(passed)
 

@@ -51,7 +51,6 @@ _QISKIT_NAMES = {
     "c3x": "mcx",
     "c4x": "mcx",
 }
-_MEASURE, _RESET = Measure(), Reset()
 
 
 class Translation(NamedTuple):
@@ -78,8 +77,8 @@ def translated(
     Raises `ValueError` if the method is `stabilizer` and a gate is not Clifford.
     """
     if program.has_control:
-        gates = partial(_gate, method)
-        circuit, unbounded = control_circuit(program, gates, noisy=noise is not None)
+        known = partial(_instruction, method)
+        circuit, unbounded = control_circuit(program, known, noisy=noise is not None)
         return Translation(circuit, submitted=False, unbounded=unbounded)
     bits = _Bits(program)
     instructions: list[Any] = []
@@ -112,12 +111,7 @@ class _Bits:
 
     def instruction(self, operation: Operation, method: str) -> Any:
         name, qubits, params, clbits, condition = operation
-        if name == "measure":
-            kind: Instruction = _MEASURE
-        elif name == "reset":
-            kind = _RESET
-        else:
-            kind = _gate(method, name, params)
+        kind = _instruction(method, name, params)
         on = [self.qubits[qubit] for qubit in qubits]
         into = [self.clbits[clbit] for clbit in clbits]
         plain = CircuitInstruction(kind, on, into)
@@ -183,8 +177,12 @@ def _is_native(name: str, method: str) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def _gate(method: str, name: str, params: tuple[float, ...]) -> Gate:
-    """Return a gate that `method` knows: Qiskit's own, or else a matrix labelled `name`."""
+def _instruction(method: str, name: str, params: tuple[float, ...]) -> Instruction:
+    """Return an instruction of `method`: Qiskit's own, or else a matrix labelled `name`."""
+    if name == "measure":
+        return Measure()
+    if name == "reset":
+        return Reset()
     if name == "u0":
         return library.IGate()
     if name == "delay":

@@ -105,7 +105,7 @@ def _mixed(nonzero: bytes, size: int) -> tuple[_Mixed, ...]:
     remaining = set(range(size))
     groups: list[_Mixed] = []
     while remaining:
-        group = {remaining.pop()}
+        group: set[int] = {remaining.pop()}
         edge = set(group)
         while edge:
             edge = {int(part) for row in edge for part in np.flatnonzero(linked[row])} - group

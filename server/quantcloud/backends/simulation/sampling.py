@@ -74,11 +74,15 @@ def generator(seed: int) -> np.random.Generator:
 
 
 def probabilities(amplitudes: NDArray[np.complexfloating]) -> NDArray[np.float64]:
-    """Return the squared magnitudes in double precision and the same shape, not normalised."""
+    """Return the squared magnitudes in double precision and the same shape, not normalised.
+
+    The amplitudes may also be float64.
+    """
     real = amplitudes.real.astype(np.float64, copy=False)
-    imag = amplitudes.imag.astype(np.float64, copy=False)
     result = real * real
-    result += imag * imag
+    if amplitudes.dtype != np.float64:
+        imag = amplitudes.imag.astype(np.float64, copy=False)
+        result += imag * imag
     return result
 
 
@@ -186,7 +190,11 @@ def counted(rows: NDArray[np.bool_], clbits: Sequence[int], program: Program) ->
 
 def shots_in_order(counts: Mapping[str, int], rng: np.random.Generator) -> tuple[str, ...]:
     """Return one bitstring per shot, in random order, which is that of independent shots."""
-    keys = list(counts)
-    order = np.repeat(np.arange(len(keys)), np.fromiter(counts.values(), np.int64, len(keys)))
+    return tuple(map(list(counts).__getitem__, shuffled(counts, rng).tolist()))
+
+
+def shuffled(counts: Mapping[str, int], rng: np.random.Generator) -> Indices:
+    """Return for each shot, in random order, the place of its outcome among the keys."""
+    order = np.repeat(np.arange(len(counts)), np.fromiter(counts.values(), np.int64, len(counts)))
     rng.shuffle(order)
-    return tuple(map(keys.__getitem__, order.tolist()))
+    return order

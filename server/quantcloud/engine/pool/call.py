@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Protocol
 
 from quantcloud.engine.pool import messages
@@ -50,6 +51,7 @@ class Holder(Protocol):
         ...
 
 
+@dataclass(eq=False)
 class Call:
     """One request, and the future of its answer. Make it on the event loop.
 
@@ -59,40 +61,27 @@ class Call:
     that prepares a backend (`messages.PREPARE_AND_EXECUTE`) starts after that. `preloaded` is how
     many backends must have been imported when the worker was forked. A `fresh` call needs an unused
     worker. `expected` is how many seconds the run will take, None if unknown. It may use
-    `extra_memory` bytes beyond the worker's usual limit. `began` is when the
-    last worker started, by the event loop's clock.
+    `extra_memory` bytes beyond the worker's usual limit. `began` is when the last worker started,
+    by the event loop's clock, and `holder` the worker that it was sent to.
     """
 
-    __slots__ = (
-        *("_on_start", "_tries", "answer", "began", "data", "expected", "fresh", "holder", "made"),
-        *("extra_memory", "preloaded", "preparing", "time_limit"),
-    )
+    request: Frame
+    _: KW_ONLY
+    time_limit: float
+    on_start: Callable[[], None] | None = None
+    preloaded: int = 0
+    fresh: bool = False
+    expected: float | None = None
+    extra_memory: int = 0
+    began: float | None = field(default=None, init=False)
+    holder: Holder | None = field(default=None, init=False)
 
-    def __init__(
-        self,
-        request: Frame,
-        *,
-        time_limit: float,
-        on_start: Callable[[], None] | None = None,
-        preloaded: int = 0,
-        fresh: bool = False,
-        expected: float | None = None,
-        extra_memory: int = 0,
-    ) -> None:
-        self.data = messages.frame(request.kind, request.payload)
-        self.time_limit = time_limit
-        self.preloaded = preloaded
-        self.preparing = request.kind == messages.PREPARE_AND_EXECUTE
-        self.fresh = fresh
-        self.expected = expected
-        self.extra_memory = extra_memory
+    def __post_init__(self) -> None:
         loop = asyncio.get_running_loop()
         self.answer: asyncio.Future[Frame] = loop.create_future()
         # The time of creation, by the event loop's clock.
         self.made = loop.time()
-        self.began: float | None = None
-        self.holder: Holder | None = None
-        self._on_start = on_start
+        self.preparing = self.request.kind == messages.PREPARE_AND_EXECUTE
         self._tries = 0
 
     @property
@@ -108,7 +97,7 @@ class Call:
     def start(self, now: float) -> None:
         """Report the start of the run, only once even if another worker takes over."""
         self.began = now
-        on_start, self._on_start = self._on_start, None
+        on_start, self.on_start = self.on_start, None
         if on_start is not None:
             on_start()
 

@@ -1,14 +1,13 @@
 """Python processes that the server starts and talks to over a socket."""
 
 import os
+import pickle
 import socket
 import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import IO
-
-from quantcloud.engine.pool.control import send_configuration
 
 # How long a process may take to end after the server closes its socket, in seconds.
 _END_SECONDS = 2.0
@@ -24,8 +23,8 @@ def start(
     """Start `program` and return the process and the server's end of its socket.
 
     `{}` in `program` stands for the descriptor of its socket. The process has only `environment`,
-    works in `folder`, writes its errors to `errors`, and reads `configuration` first. Raises
-    `OSError`, with nothing left open or running.
+    works in `folder`, writes its errors to `errors`, and gets `configuration` as a pickle on its
+    standard input. Raises `OSError`, with nothing left open or running.
     """
     with ExitStack() as cleanup:
         ours, theirs = socket.socketpair()
@@ -36,7 +35,7 @@ def start(
                 env=environment,
                 cwd=folder,
                 umask=0o077,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
                 pass_fds=[theirs.fileno()],
@@ -46,7 +45,9 @@ def start(
             )
         cleanup.callback(process.wait)
         cleanup.callback(process.kill)
-        send_configuration(ours, configuration)
+        assert process.stdin is not None  # noqa: S101 (it is a pipe)
+        with process.stdin:
+            pickle.dump(configuration, process.stdin)
         cleanup.pop_all()
     return process, ours
 

@@ -1,7 +1,6 @@
 """The server's end of a worker's socket: it sends requests with start tokens, and reads frames."""
 
 import asyncio
-import math
 import socket
 from typing import Protocol
 
@@ -29,11 +28,7 @@ class Receiver(Protocol):
 
 
 class Connection:
-    """One worker's socket. Frames sent in one pass of the event loop are written together.
-
-    Input is read at once. After `let_gather` it is read a moment later, together with all other
-    input of that time. Until then it stays in the socket, where it survives the worker.
-    """
+    """One worker's socket. Frames sent in one pass of the event loop are written together."""
 
     def __init__(
         self, worker: socket.socket, start_tokens: StartTokens, receiver: Receiver
@@ -48,8 +43,6 @@ class Connection:
         self._flushing = False
         self._writing = False
         self._closed = False
-        # Set while answers gather in the socket, when the event loop does not watch it.
-        self._round: asyncio.TimerHandle | None = None
         worker.setblocking(False)  # noqa: FBT003 (the standard library's signature)
         self._loop.add_reader(worker, self._readable)
 
@@ -72,34 +65,13 @@ class Connection:
         self._unsent = 0
         return count
 
-    def let_gather(self, seconds: float) -> None:
-        """Read all coming input at once, after `seconds` at the latest.
-
-        All connections read at the same moments, so the server wakes up once for all of them.
-        """
-        if self._closed:
-            return
-        if self._round is None:
-            self._loop.remove_reader(self._socket)
-        else:
-            self._round.cancel()
-        due = (math.floor(self._loop.time() / seconds) + 1) * seconds
-        self._round = self._loop.call_at(due, self._fetch)
-
     def catch_up(self) -> None:
         """Read the input that has arrived."""
-        if self._closed:
-            return
-        if self._round is not None:
-            self._round.cancel()
-            self._fetch()
-        else:
+        if not self._closed:
             self._readable()
 
     def close(self) -> None:
         self._closed = True
-        if self._round is not None:
-            self._round.cancel()
         self._loop.remove_reader(self._socket)
         self._loop.remove_writer(self._socket)
         self._socket.close()
@@ -131,14 +103,6 @@ class Connection:
         elif self._writing and not self._output:
             self._writing = False
             self._loop.remove_writer(self._socket)
-
-    def _fetch(self) -> None:
-        """Read the gathered input, and watch the socket again unless told to gather more."""
-        ended = self._round
-        self._readable()
-        if self._round is ended and not self._closed:
-            self._round = None
-            self._loop.add_reader(self._socket, self._readable)
 
     def _readable(self) -> None:
         try:

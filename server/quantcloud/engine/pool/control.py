@@ -1,10 +1,8 @@
 """The messages between the server and its fork server: records of one size."""
 
 import enum
-import pickle
-import socket
 import struct
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 _RECORD = struct.Struct("!Bqq")
 SIZE = _RECORD.size
@@ -12,11 +10,6 @@ SIZE = _RECORD.size
 # The descriptors that come with a FORKED record: the worker's socket, then the reading and the
 # writing end of its start tokens.
 DESCRIPTORS = 3
-
-# The configuration comes first: its length, then a pickle, which the process trusts.
-_LENGTH = struct.Struct("!Q")
-
-Configuration = TypeVar("Configuration")
 
 
 class Order(enum.IntEnum):
@@ -55,35 +48,3 @@ def unpack(data: bytes) -> Record:
     """Return the record in `SIZE` bytes."""
     order, value, extra = _RECORD.unpack(data)
     return Record(Order(order), value, extra)
-
-
-def receive_exactly(connection: socket.socket, length: int) -> bytes | None:
-    """Read `length` bytes from a blocking socket. Return None if the other side closed it."""
-    buffer = bytearray(length)
-    view = memoryview(buffer)
-    filled = 0
-    while filled < length:
-        count = connection.recv_into(view[filled:])
-        if count == 0:
-            return None
-        filled += count
-    return bytes(buffer)
-
-
-def send_configuration(connection: socket.socket, configuration: object) -> None:
-    """Send a new process its configuration."""
-    data = pickle.dumps(configuration)
-    connection.sendall(_LENGTH.pack(len(data)) + data)
-
-
-def receive_configuration(
-    connection: socket.socket, kind: type[Configuration]
-) -> Configuration | None:
-    """Return the configuration from the server; None if the server closed the connection."""
-    header = receive_exactly(connection, _LENGTH.size)
-    data = receive_exactly(connection, *_LENGTH.unpack(header)) if header else None
-    if data is None:
-        return None
-    configuration = pickle.loads(data)  # noqa: S301 (from the server)
-    assert isinstance(configuration, kind)  # noqa: S101 (what the server sent)
-    return configuration

@@ -4,7 +4,7 @@ import re
 import signal
 from typing import Final
 
-from quantcloud.engine.sandbox.memory import readable_size
+from quantcloud.routing.readable import binary_size
 
 # Longer texts are cut, because a simulator may put a whole circuit into its message.
 MAX_LENGTH: Final = 500
@@ -67,5 +67,5 @@ def describe_end(status: int, memory_limit: int) -> str:
         return f" by signal {-status}"
     if number not in _MEMORY_SIGNALS:
         return f" by {number.name}"
-    limit = readable_size(memory_limit)
+    limit = binary_size(memory_limit)
     return f" by {number.name}; it may have needed more memory than the {limit} that it may use"

@@ -2,13 +2,15 @@
 
 It has one thread and runs no circuit, so that a fork copies a complete, idle process. It is started
 as `python -c "from quantcloud.engine.pool.forkserver import main; main(FD)"` with a clean
-environment. It obeys the records of `control` on the socket FD until the server closes it.
+environment. Its configuration comes on standard input. It obeys the records of `control` on the
+socket FD until the server closes it.
 """
 
 import errno
 import gc
 import importlib
 import os
+import pickle
 import signal
 import socket
 import sys
@@ -25,8 +27,6 @@ from quantcloud.engine.pool.control import (
     Order,
     Record,
     Role,
-    receive_configuration,
-    receive_exactly,
     unpack,
 )
 from quantcloud.engine.sandbox.confinement import (
@@ -70,7 +70,7 @@ class ForkServer:
     def serve(self) -> None:
         """Obey orders until the server closes the socket, then kill all workers."""
         try:
-            while (data := receive_exactly(self._control, SIZE)) is not None:
+            while len(data := self._control.recv(SIZE, socket.MSG_WAITALL)) == SIZE:
                 record = unpack(data)
                 if record.order is Order.PRELOAD:
                     self._preload()
@@ -168,8 +168,6 @@ def main(descriptor: int) -> None:
     """Run the fork server on the inherited socket `descriptor`."""
     ignore_signals()
     with socket.socket(fileno=descriptor) as control:
-        configuration = receive_configuration(control, Configuration)
-        if configuration is None:
-            return
+        configuration: Configuration = pickle.load(sys.stdin.buffer)  # noqa: S301 (from the server)
         die_with_parent(configuration.parent)
         ForkServer(control, configuration).serve()

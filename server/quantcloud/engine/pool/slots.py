@@ -17,10 +17,6 @@ _log = logging.getLogger(__name__)
 # the next one might end as fast.
 _SHORT_LIFE = 1.0
 
-# A worker is replaced after this many answers. Otherwise a simulator's memory leaks would sooner or
-# later make an unrelated run exceed its memory limit.
-_MAX_ANSWERS = 4000
-
 # The wait for a worker that is not ready counts as this, in seconds: longer than any queue of
 # short runs.
 _NEW_WORKER_WAIT = 1.0
@@ -41,10 +37,6 @@ class Slot:
         self._supervisor = supervisor
         self._role = role
         self._coming: asyncio.Future[WorkerProcess] | None = None
-        # Replaces the present worker as soon as it is ready.
-        self._next: WorkerProcess | None = None
-        # Replaced workers that still have calls to answer.
-        self._former: set[WorkerProcess] = set()
         self.worker: WorkerProcess | None = None
 
     @property
@@ -59,53 +51,27 @@ class Slot:
 
     def renew(self) -> None:
         """Replace the worker, or order one. Do nothing if the system just failed to start one."""
-        if self._next is None and self._slots.pausing:
+        if self._slots.pausing:
             return
-        worker, self.worker, self._next = self.worker, self._next, None
-        if self.worker is None:
-            self.order()
+        worker, self.worker = self.worker, None
+        self.order()
         if worker is not None:
             worker.kill()
 
-    def fail(self, error: Exception) -> None:
-        """Answer all calls in progress here with `error`."""
-        for worker in (self.worker, *self._former):
-            if worker is not None:
-                worker.fail(error)
-
     def changed(self, worker: WorkerProcess) -> None:
-        if worker is self._next:
-            self._next_changed(worker)
-        elif worker is self.worker:
-            self._worker_changed(worker)
-        elif worker.idle:
-            self._former.discard(worker)
-            worker.kill()
+        if worker is self.worker:
+            is_stale = self._supervisor.is_warm and worker.preloaded < self._supervisor.preloaded
+            if not worker.alive:
+                self.worker = None
+                lived = asyncio.get_running_loop().time() - worker.born
+                if worker.used or lived > _SHORT_LIFE:
+                    self._slots.refill(self)
+            elif worker.idle and (is_stale or worker.is_worn):
+                self.renew()
         self._slots.dispatch()
 
     def returned(self, calls: list[Call]) -> None:
         self._slots.put_back(calls)
-
-    def _worker_changed(self, worker: WorkerProcess) -> None:
-        is_stale = self._supervisor.is_warm and worker.preloaded < self._supervisor.preloaded
-        if not worker.alive:
-            self.worker, self._next = self._next, None
-            lived = asyncio.get_running_loop().time() - worker.born
-            if self.worker is None and (worker.used or lived > _SHORT_LIFE):
-                self._slots.refill(self)
-        elif worker.idle and is_stale:
-            self.renew()
-        elif worker.answered >= _MAX_ANSWERS and self._next is None:
-            self.order()
-
-    def _next_changed(self, worker: WorkerProcess) -> None:
-        if not worker.alive:
-            self._next = None
-        elif worker.ready:
-            former, self.worker, self._next = self.worker, worker, None
-            if former is not None:
-                self._former.add(former)
-                self.changed(former)
 
     def _arrived(self, coming: asyncio.Future[WorkerProcess]) -> None:
         self._coming = None
@@ -116,10 +82,7 @@ class Slot:
             return
         worker = coming.result()
         worker.owner = self
-        if self.worker is None:
-            self.worker = worker
-        else:
-            self._next = worker
+        self.worker = worker
         self._slots.shortage_over()
         self.changed(worker)
 
@@ -272,7 +235,8 @@ class Slots:
         self._end_pause()
         self._fail_waiting(self._waiting, error)
         for slot in self._slots:
-            slot.fail(error)
+            if slot.worker is not None:
+                slot.worker.fail(error)
 
     def _worker_for(self, call: Call) -> WorkerProcess | None:
         """Return the worker that starts on `call` soonest; a ready one before a new one."""

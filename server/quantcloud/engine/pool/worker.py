@@ -23,9 +23,9 @@ from quantcloud.engine.pool import messages, start_tokens
 from quantcloud.engine.pool.failure import describe, is_about_memory
 from quantcloud.engine.pool.threads import with_threads
 from quantcloud.engine.sandbox.confinement import Confinement, confine
-from quantcloud.engine.sandbox.memory import readable_size
 from quantcloud.openqasm import examine, parse
 from quantcloud.quantsdk import read
+from quantcloud.routing.readable import binary_size
 
 
 def _drawn(text: str) -> bytes:
@@ -113,7 +113,7 @@ class Worker:
         except BaseException as error:  # noqa: BLE001 (a simulator may raise anything)
             return self._failure(error)
         if len(answer) > messages.MAX_ANSWER:
-            largest = readable_size(messages.MAX_ANSWER)
+            largest = binary_size(messages.MAX_ANSWER)
             return self._failure(
                 ValueError(f"the result is larger than {largest}; send fewer shots")
             )
@@ -133,7 +133,7 @@ class Worker:
         if is_about_memory(error):
             # The server may have raised the limit for this run.
             raised = resource.getrlimit(resource.RLIMIT_DATA)[0] - self._first_limit
-            limit = readable_size(self._memory_limit + raised)
+            limit = binary_size(self._memory_limit + raised)
             message = f"needs more memory than the {limit} that it may use"
             return messages.frame(messages.OUT_OF_MEMORY, messages.encode_failure(message, details))
         return messages.frame(messages.FAILED, messages.encode_failure(describe(error), details))

@@ -33,10 +33,9 @@ from quantcloud.engine.sandbox.memory import grant, restore
 # take `SHORT_SECONDS`, or a little more because of the last one.
 MOST_AHEAD: Final = 16
 
-# A worker with this many calls has enough short runs to do, so its answers are read late, several
-# at once. The delay in seconds is `_SOON` if its calls take less than `_LONG`, else `_LATER`.
-_GATHER_FROM: Final = MOST_AHEAD * 3 // 4
-_SOON, _LATER, _LONG = 0.0005, 0.005, 0.004
+# A worker is replaced after this many answers. Otherwise a simulator's memory leaks would sooner or
+# later make an unrelated run exceed its memory limit.
+_MAX_ANSWERS: Final = 4000
 
 # If a run takes longer than this, in seconds, the calls behind it go to another worker.
 _OVERDUE_SECONDS = 0.05
@@ -113,6 +112,11 @@ class WorkerProcess:
         """Whether it has ever started a call."""
         return self._began > 0
 
+    @property
+    def is_worn(self) -> bool:
+        """Whether it has answered so many calls that it should be replaced when it is idle."""
+        return self.answered >= _MAX_ANSWERS
+
     def suits(self, call: Call) -> bool:
         """Return whether it could ever take `call`."""
         return self.preloaded >= call.preloaded and not (call.fresh and self.used)
@@ -129,6 +133,7 @@ class WorkerProcess:
             or self._expected > SHORT_SECONDS
             or len(self._calls) >= MOST_AHEAD
             or not self.ready
+            or self.is_worn
             or self._taken_back
             or self._loop.time() - self._began > _OVERDUE_SECONDS
         ):
@@ -157,7 +162,7 @@ class WorkerProcess:
     def _send(self, call: Call, *, now: bool) -> None:
         if call.extra_memory:
             self._before_grant = grant(self.pid, call.extra_memory)
-        self._connection.send(call.data, now=now)
+        self._connection.send(messages.frame(*call.request), now=now)
 
     def give_up(self, call: Call) -> None:
         """Kill the process if it works on `call`. If the call still waits, ignore its answer."""
@@ -194,8 +199,6 @@ class WorkerProcess:
             self.fail(error)
             self.kill()
         self._notify()
-        if self.alive and len(self._calls) >= _GATHER_FROM:
-            self._connection.let_gather(_SOON if self._expected < _LONG else _LATER)
 
     def hung_up(self) -> None:
         """Note that the process has closed its socket; all of its frames were handled."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from quantcloud.backends.resources import Resources
 from quantcloud.engine.ray.messages import Node
-from quantcloud.engine.sandbox.memory import readable_size
+from quantcloud.routing.readable import binary_size
 
 
 def amounts(resources: Resources) -> dict[str, float]:
@@ -79,7 +79,7 @@ def can_run(node: Node, backend: str) -> bool:
 
 def _readable(resources: Resources) -> str:
     words = [
-        f"{readable_size(int(amount))} of memory" if name == "memory" else f"{amount:g} {name}"
+        f"{binary_size(int(amount))} of memory" if name == "memory" else f"{amount:g} {name}"
         for name, amount in amounts(resources).items()
     ]
     return ", ".join(words)

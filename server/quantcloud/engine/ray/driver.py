@@ -9,7 +9,9 @@ environment. It serves the socket FD until the server closes it.
 import asyncio
 import json
 import os
+import pickle
 import socket
+import sys
 from asyncio import StreamReader, StreamWriter
 from collections.abc import Coroutine, Mapping
 from importlib import metadata
@@ -22,7 +24,6 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from quantcloud import DISTRIBUTION
 from quantcloud.aio import offload
 from quantcloud.backends.resources import Resources
-from quantcloud.engine.pool.control import receive_configuration
 from quantcloud.engine.pool.failure import describe
 from quantcloud.engine.ray import messages as ray_messages
 from quantcloud.engine.ray.cluster import amounts, can_run, memory_per_core
@@ -282,9 +283,7 @@ async def _serve(configuration: Configuration, server: socket.socket) -> None:
 def main(descriptor: int) -> None:
     """Run a driver on the inherited socket `descriptor`."""
     with socket.socket(fileno=descriptor) as server:
-        configuration = receive_configuration(server, Configuration)
-        if configuration is None:
-            return
+        configuration: Configuration = pickle.load(sys.stdin.buffer)  # noqa: S301 (from the server)
         confinement.die_with_parent(configuration.parent)
         try:
             _connect(configuration)

@@ -91,7 +91,7 @@ class RayEngine(ExaminingEngine):
         self._slots = 0
         self._runs: dict[int, _Run] = {}
         self._numbers = itertools.count(1)
-        self._listener: Callable[[], None] = _no_listener
+        self._listener: Callable[[], None] = lambda: None
         self._decided: asyncio.Event = asyncio.Event()
         self._refusal = ""
         self._connected = False
@@ -244,10 +244,6 @@ class RayEngine(ExaminingEngine):
             run.sent = False
             if run.begun:
                 run.end(MachineLost("the connection to the Ray cluster broke"))
-
-
-def _no_listener() -> None:
-    pass
 
 
 def _demands(backends: Mapping[str, Backend]) -> dict[str, Resources]:

@@ -105,7 +105,7 @@ class NodeHost:
 
     async def _serve(self, reader: StreamReader, writer: StreamWriter) -> None:
         try:
-            if _peer(writer) != os.getuid():
+            if _user(writer.get_extra_info("socket")) != os.getuid():
                 return
             gpus = (await _receive(reader)).payload.decode()
             request = Request.unpack((await _receive(reader)).payload)
@@ -200,12 +200,8 @@ def _address(name: str) -> str:
     return f"\0quantcloud-{name}-{node}"
 
 
-def _peer(writer: StreamWriter) -> int:
-    """Return the user id of the other side."""
-    return _user(writer.get_extra_info("socket"))
-
-
 def _user(connection: socket.socket) -> int:
+    """Return the user id of the other side."""
     credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)
     _, user, _ = _PEER.unpack(credentials)
     return user

@@ -176,9 +176,8 @@ def ignore_signals() -> None:
 
 
 def die_with_parent(parent: int) -> None:
-    """Make the kernel kill this process when its parent, process `parent`, ends. Linux only."""
-    if sys.platform == "linux":
-        _libc.prctl(_PR_SET_PDEATHSIG, ctypes.c_ulong(signal.SIGKILL))
+    """Make the kernel kill this process when its parent, process `parent`, ends."""
+    _libc.prctl(_PR_SET_PDEATHSIG, ctypes.c_ulong(signal.SIGKILL))
     if os.getppid() != parent:
         os._exit(1)  # the parent ended before the call
 
@@ -194,17 +193,12 @@ def confine(confinement: Confinement) -> None:
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("800", encoding="ascii")
     _limit_resources(confinement)
-    if sys.platform == "linux":
-        _give_up_rights(confinement.readable, gpu=confinement.gpu)
-
-
-def _give_up_rights(readable: Iterable[str], *, gpu: bool) -> None:
     _refuse_new_privileges()
     _drop_capabilities()
-    gpus = map(str, Path("/dev").glob(_GPU_DEVICES)) if gpu else ()
-    landlock.restrict(readable, (*_DEVICES, *gpus))
+    gpus = map(str, Path("/dev").glob(_GPU_DEVICES)) if confinement.gpu else ()
+    landlock.restrict(confinement.readable, (*_DEVICES, *gpus))
     # CUDA shares memory with its driver.
-    seccomp.refuse_unneeded(shared_memory=gpu)
+    seccomp.refuse_unneeded(shared_memory=confinement.gpu)
 
 
 def _refuse_new_privileges() -> None:
@@ -240,15 +234,14 @@ def _limit_resources(confinement: Confinement) -> None:
         resource.RLIMIT_FSIZE: 0,
         resource.RLIMIT_NOFILE: _OPEN_FILES,
         resource.RLIMIT_STACK: _STACK,
+        resource.RLIMIT_SIGPENDING: _PENDING_SIGNALS,
     }
     memory = {resource.RLIMIT_DATA: _memory("VmData")}
-    if sys.platform == "linux":
-        kinds[resource.RLIMIT_SIGPENDING] = _PENDING_SIGNALS
-        # Only this limit counts memory that was written and then made read-only, and it bounds page
-        # tables. It would also count a GPU's address window, which is far larger.
-        if not confinement.gpu:
-            mapped = _EXTRA_MAPPED + (os.cpu_count() or 1) * _THREAD_MAPPED
-            memory[resource.RLIMIT_AS] = _memory("VmSize") + mapped
+    # Only this limit counts memory that was written and then made read-only, and it bounds page
+    # tables. It would also count a GPU's address window, which is far larger.
+    if not confinement.gpu:
+        mapped = _EXTRA_MAPPED + (os.cpu_count() or 1) * _THREAD_MAPPED
+        memory[resource.RLIMIT_AS] = _memory("VmSize") + mapped
     for kind, limit in kinds.items():
         _limit(kind, limit, limit)
     for kind, used in memory.items():

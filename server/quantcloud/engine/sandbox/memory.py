@@ -2,7 +2,6 @@
 
 import os
 import resource
-import sys
 from collections.abc import Mapping
 from contextlib import suppress
 
@@ -37,28 +36,18 @@ def grant(pid: int, extra: int) -> Mapping[int, int]:
     system cannot do it.
     """
     before: dict[int, int] = {}
-    if sys.platform == "linux":
-        with suppress(ProcessLookupError, PermissionError):
-            for kind in (resource.RLIMIT_DATA, resource.RLIMIT_AS):
-                soft, hard = resource.prlimit(pid, kind)
-                if soft != resource.RLIM_INFINITY:
-                    resource.prlimit(pid, kind, (min(soft + extra, hard), hard))
-                    before[kind] = soft
+    with suppress(ProcessLookupError, PermissionError):
+        for kind in (resource.RLIMIT_DATA, resource.RLIMIT_AS):
+            soft, hard = resource.prlimit(pid, kind)
+            if soft != resource.RLIM_INFINITY:
+                resource.prlimit(pid, kind, (min(soft + extra, hard), hard))
+                before[kind] = soft
     return before
 
 
 def restore(pid: int, before: Mapping[int, int]) -> None:
     """Give a worker the limits back that it had before a `grant`."""
-    if sys.platform == "linux":
-        with suppress(ProcessLookupError):
-            for kind, soft in before.items():
-                _, hard = resource.prlimit(pid, kind)
-                resource.prlimit(pid, kind, (soft, hard))
-
-
-def readable_size(size: int) -> str:
-    """Format a number of bytes for people: '1.5 GiB', '512 MiB'."""
-    gib = 1 << 30
-    if size >= gib:
-        return f"{size / gib:.3g} GiB"
-    return f"{size / (1 << 20):.3g} MiB"
+    with suppress(ProcessLookupError):
+        for kind, soft in before.items():
+            _, hard = resource.prlimit(pid, kind)
+            resource.prlimit(pid, kind, (soft, hard))

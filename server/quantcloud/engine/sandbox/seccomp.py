@@ -10,7 +10,6 @@ import ctypes
 import os
 import platform
 import struct
-import sys
 from collections.abc import Iterable
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -196,7 +195,7 @@ class _Program(ctypes.Structure):
 
 def is_supported() -> bool:
     """Return whether there is a filter for this machine."""
-    return sys.platform == "linux" and platform.machine() in _AUDIT_ARCH
+    return platform.machine() in _AUDIT_ARCH
 
 
 def refuse_unneeded(*, shared_memory: bool = False) -> bool:

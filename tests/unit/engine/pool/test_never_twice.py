@@ -68,7 +68,7 @@ class Play:
         self.worker.kill()
 
     def catch_up(self):
-        """Do the same as the timer at the end of gathering answers."""
+        """Do the same as a timer or a cancelled call: read at once."""
         self.worker._connection.catch_up()
 
     # Actions of the worker.
@@ -122,7 +122,6 @@ class Play:
 def test_no_call_is_lost_or_started_twice_in_any_order_of_events(acts):
     async def perform():
         play = Play()
-        patch.setattr("quantcloud.engine.pool.worker_process._GATHER_FROM", 2)
         patch.setattr("quantcloud.engine.pool.worker_process.os.kill", lambda *_: play.crash())
         for act in acts:
             if act == "yield":

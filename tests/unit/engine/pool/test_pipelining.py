@@ -1,6 +1,7 @@
 """Short runs that wait in a worker behind another: none is lost, and none starts twice."""
 
 import asyncio
+from collections import Counter
 
 import pytest
 import pytest_asyncio
@@ -203,3 +204,14 @@ async def test_stop_answers_all_waiting_runs():
     for task in tasks:
         with pytest.raises(WorkerLost, match="the server stopped"):
             await task
+
+
+async def test_a_worker_that_answered_many_is_replaced_and_no_run_is_lost(monkeypatch):
+    monkeypatch.setattr("quantcloud.engine.pool.worker_process._MAX_ANSWERS", 5)
+    async with running(workers=1, preload_modules=PRELOADED) as engine:
+        run = Runner(engine)
+        outcomes = await asyncio.gather(*await submit(run, count=2 * MOST_AHEAD + 5))
+    runs_by_worker = Counter(outcome.metadata["pid"] for outcome in outcomes)
+    # Those that were sent before the last answer are still answered.
+    assert len(runs_by_worker) > 1
+    assert max(runs_by_worker.values()) < 5 + MOST_AHEAD

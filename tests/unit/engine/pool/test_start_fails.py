@@ -19,17 +19,21 @@ def supervisor():
     return Supervisor(Configuration(os.getpid(), (), (1, 1), ()), lambda: None, {})
 
 
-async def test_a_process_that_does_not_listen_is_killed(supervisor, monkeypatch):
+async def test_a_process_that_takes_no_configuration_is_killed(supervisor, monkeypatch):
     started = []
     popen = subprocess.Popen
 
-    def deaf(command, *, pass_fds, **options):
+    def sleeping(_command, **options):
         started.append(popen(["sleep", "600"], **options))
         return started[0]
 
-    monkeypatch.setattr(subprocess, "Popen", deaf)
+    def refused(*_):
+        raise BrokenPipeError
+
+    monkeypatch.setattr(subprocess, "Popen", sleeping)
+    monkeypatch.setattr("quantcloud.engine.pool.child.pickle.dump", refused)
     before = descriptors()
-    with pytest.raises(ConnectionError):
+    with pytest.raises(BrokenPipeError):
         supervisor.start()
     assert descriptors() == before
     assert started[0].returncode is not None

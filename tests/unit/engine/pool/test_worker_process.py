@@ -7,7 +7,6 @@ import pytest
 from quantcloud.engine.pool import messages, start_tokens
 from quantcloud.engine.pool.call import TimeLimitReached, WorkerEnded
 from quantcloud.engine.pool.messages import Frame
-from quantcloud.engine.pool.worker_process import _GATHER_FROM
 from unit.engine.harness import DEADLINE
 from unit.engine.puppet import Puppet, call, ended, given, ready
 
@@ -118,55 +117,31 @@ async def test_a_call_that_started_after_it_was_cancelled_is_soon_killed(puppet)
     assert puppet.back == [third]
 
 
-@pytest.fixture
-async def gathered(puppet, monkeypatch):
+async def unread(puppet):
     """Give calls of which the worker answered two, the second unread, and started a third.
 
-    Nothing is read before `catch_up`. The returned calls begin with the second.
+    Nothing is read before the test yields. The returned calls begin with the second.
     """
-    monkeypatch.setattr("quantcloud.engine.pool.worker_process._SOON", 1e9)
-    calls = await given(puppet, *(b"%d" % number for number in range(_GATHER_FROM + 1)))
-    await puppet.begin()
+    calls = await given(puppet, b"1", b"2", b"3", b"4")
+    for _ in range(3):
+        await puppet.begin()
     puppet.say(messages.OUTCOME)
     await calls[0].answer
-    await puppet.begin()
     puppet.say(messages.OUTCOME)
-    await puppet.begin()
-    for _ in range(5):
-        await asyncio.sleep(0)
     assert not calls[1].answer.done()
     return calls[1:]
 
 
-async def test_gathered_answers_are_read_together(puppet, gathered):
-    puppet.say(messages.OUTCOME)
-    puppet.worker._connection.catch_up()
-    assert [call.answer.done() for call in gathered[:3]] == [True, True, False]
-    # The rest are so few that each answer is read when it comes.
-    for each in gathered[2:]:
-        await puppet.begin()
-        puppet.say(messages.OUTCOME)
-        await each.answer
-
-
-async def test_gathered_answers_are_read_soon(puppet):
-    calls = await given(puppet, *(b"%d" % number for number in range(_GATHER_FROM + 4)))
-    for each in calls:
-        await puppet.begin()
-        puppet.say(messages.OUTCOME)
-        async with asyncio.timeout(DEADLINE):
-            await each.answer
-
-
-async def test_gathered_answers_survive_their_worker(puppet, gathered):
+async def test_unread_answers_survive_their_worker(puppet):
+    calls = await unread(puppet)
     puppet.die()
     while not puppet.worker._hung_up:
         puppet.worker._connection.catch_up()
         await asyncio.sleep(0)
-    assert await gathered[0].answer == Frame(messages.OUTCOME, b"")
+    assert await calls[0].answer == Frame(messages.OUTCOME, b"")
     with pytest.raises(WorkerEnded):
-        await gathered[1].answer
-    assert puppet.back == gathered[2:]
+        await calls[1].answer
+    assert puppet.back == calls[2:]
 
 
 async def test_cancelling_a_call_just_answered_affects_no_other(puppet):
@@ -179,24 +154,27 @@ async def test_cancelling_a_call_just_answered_affects_no_other(puppet):
     assert puppet.worker.alive
 
 
-async def test_cancelling_a_call_with_an_unread_answer_affects_no_other(puppet, gathered):
-    puppet.worker.give_up(gathered[0])
-    assert gathered[0].answer.done()
+async def test_cancelling_a_call_with_an_unread_answer_affects_no_other(puppet):
+    calls = await unread(puppet)
+    puppet.worker.give_up(calls[0])
+    assert calls[0].answer.done()
     assert puppet.worker.alive
 
 
-async def test_cancelling_the_running_call_kills_the_worker_while_answers_gather(puppet, gathered):
-    gathered[1].answer.cancel()
-    puppet.worker.give_up(gathered[1])
+async def test_cancelling_the_running_call_behind_an_unread_answer_kills_the_worker(puppet):
+    calls = await unread(puppet)
+    calls[1].answer.cancel()
+    puppet.worker.give_up(calls[1])
     assert not puppet.worker.alive
-    assert gathered[0].answer.result() == Frame(messages.OUTCOME, b"")
-    assert puppet.back == gathered[2:]
+    assert calls[0].answer.result() == Frame(messages.OUTCOME, b"")
+    assert puppet.back == calls[2:]
 
 
-async def test_an_answer_in_time_that_was_not_read_is_not_late(puppet, gathered):
+async def test_an_answer_in_time_that_was_not_read_is_not_late(puppet):
+    calls = await unread(puppet)
     puppet.worker._due = 0
     puppet.worker._on_timer()
-    assert gathered[0].answer.result() == Frame(messages.OUTCOME, b"")
+    assert calls[0].answer.result() == Frame(messages.OUTCOME, b"")
     assert puppet.worker.alive
 
 

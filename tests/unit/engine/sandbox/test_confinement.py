@@ -72,14 +72,6 @@ def test_kernel_without_landlock_restricts_nothing(tmp_path):
     assert landlock.restrict([str(tmp_path)], abi=0) is False
 
 
-@pytest.mark.parametrize(
-    ("size", "text"),
-    [(8 << 30, "8 GiB"), (3 << 29, "1.5 GiB"), (512 << 20, "512 MiB"), (1 << 30, "1 GiB")],
-)
-def test_readable_size(size, text):
-    assert memory.readable_size(size) == text
-
-
 def pretend(folder, monkeypatch, groups, limits):
     """Have this process in control groups with these limits."""
     (folder / "cgroup").write_text(groups)

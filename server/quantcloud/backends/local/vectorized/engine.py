@@ -13,6 +13,7 @@ from quantcloud.backends.local.vectorized.layers import LayerMatrices, Layers
 from quantcloud.backends.local.vectorized.phases import Phases, State
 from quantcloud.backends.local.vectorized.plan import Plan, Turns
 from quantcloud.backends.local.vectorized.turns import Matrices, TurnMatrices
+from quantcloud.backends.simulation.sweep.observables import inner
 from quantcloud.backends.simulation.sweep.values import Floats
 
 # The inner products over the amplitudes: layers x observables x points.
@@ -98,7 +99,7 @@ class Engine:
         states = np.empty((len(self._kept) if store else 0, *shape), dtype=self.dtype)
         state = self._forward(angles, layers, phases, states)
         adjoint = apply(state)
-        values = _inner(adjoint, state[:, None])
+        values = inner(adjoint, state[:, None])
         result = np.zeros((len(plan.angles), *adjoint.shape[1:]))
         overlaps = np.zeros((len(plan.turns), 3, *adjoint.shape[1:]))
         adjoints = np.empty((len(states), *adjoint.shape), dtype=self.dtype)
@@ -182,10 +183,6 @@ def _add_slopes(step: Phases, adjoint: State, state: State, result: Floats) -> N
     product = (np.conjugate(adjoint) * state[:, None]).imag
     slopes = (2 * step.halves) @ product.reshape(len(product), -1)
     result[step.columns] += slopes.reshape(-1, *adjoint.shape[1:])
-
-
-def _inner(left: State, right: State) -> Floats:
-    return (np.conjugate(left) * right).real.sum(axis=0)
 
 
 def _dtype(*, real: bool) -> np.dtype[np.complex128]:

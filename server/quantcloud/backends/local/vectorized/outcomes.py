@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from quantcloud.backends.local.vectorized.phases import State
 from quantcloud.backends.simulation.programs import Program
-from quantcloud.backends.simulation.sampling import bitstrings, draw, generator
+from quantcloud.backends.simulation.sampling import bitstrings, draw, generator, probabilities
 from quantcloud.backends.simulation.sweep.groups import Group, grouped, shared_out
-from quantcloud.backends.simulation.sweep.outcomes import Bytes, term_values
+from quantcloud.backends.simulation.sweep.outcomes import Bytes, packed_keys, term_values
 from quantcloud.backends.simulation.sweep.values import Floats
 from quantcloud.domain.sweep import Observable
 
@@ -21,9 +21,7 @@ _MULTINOMIAL: Final = 1024
 
 def _measured(states: State, qubits: Sequence[int]) -> Floats:
     """Return the squared magnitudes of the outcomes of ascending `qubits`: outcomes x points."""
-    weights = np.square(states.real)
-    if states.dtype != np.float64:
-        weights += np.square(states.imag)
+    weights = probabilities(states)
     width = len(states).bit_length() - 1
     others = tuple([width - 1 - qubit for qubit in range(width) if qubit not in qubits])
     if not others:
@@ -63,10 +61,7 @@ class Outcomes:
     @cached_property
     def _rows(self) -> Bytes:
         """The classical bits of each outcome as whole bytes, little-endian."""
-        width = (self._program.num_clbits + 7) // 8
-        return np.frombuffer(
-            b"".join([int(key, 2).to_bytes(width, "little") for key in self._keys]), np.uint8
-        ).reshape(-1, width)
+        return packed_keys(self._keys, self._program.num_clbits)
 
     def _drawn(
         self, weights: Floats, shots: int, rng: np.random.Generator

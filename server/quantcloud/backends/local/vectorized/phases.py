@@ -38,9 +38,9 @@ class Diagonal(NamedTuple):
 class Phases:
     """Amplitude i becomes that at `sources[i]`, times a phase.
 
-    The phase is `factors[i]` times exp(-i sum(angle * sign / 2)) over the `columns` of angles,
-    where the signs are those of the `patterns` row that `kinds[i]` names; without `kinds` there
-    is one for each amplitude. A field that changes nothing is None, and `back` inverts `sources`.
+    The phase is `factors[i]` times exp(-i sum(angle * sign / 2)) over the `columns` of angles.
+    `halves` are columns x amplitudes of sign / 2. A field that changes nothing is None, and `back`
+    inverts `sources`.
     """
 
     sources: NDArray[np.intp] | None
@@ -48,8 +48,6 @@ class Phases:
     factors: State | None
     columns: NDArray[np.intp]
     halves: Floats
-    patterns: Floats
-    kinds: NDArray[np.intp] | None
 
     @property
     def is_fixed(self) -> bool:
@@ -82,13 +80,6 @@ class Phases:
                 columns.append(gate.column)
                 signs.append(1 - 2 * ones)
         halves = np.array(signs, dtype=np.float64).reshape(len(columns), size) / 2
-        patterns, kinds = halves.T, None
-        if 0 < len(columns) < num_qubits:
-            code = np.zeros(size, dtype=np.int64)
-            for place, row in enumerate(signs):
-                code |= (row < 0).astype(np.int64) << place
-            _, rows, kinds = np.unique(code, return_index=True, return_inverse=True)
-            patterns = patterns[rows]
         moves = not np.array_equal(at, np.arange(size))
         changes = not np.array_equal(factors, np.ones(size))
         real: Any = factors.real.copy() if not factors.imag.any() else factors
@@ -98,21 +89,17 @@ class Phases:
             real if changes else None,
             np.array(columns, dtype=np.intp),
             halves,
-            np.ascontiguousarray(patterns),
-            kinds,
         )
 
     def phases(self, angles: Floats) -> State | None:
         """Return the phases, amplitudes x points, at angles of shape columns x points."""
         if not len(self.columns):
             return None if self.factors is None else self.factors[:, None]
-        turned = self.patterns @ angles[self.columns]
+        turned = self.halves.T @ angles[self.columns]
         phases = np.empty(turned.shape, dtype=np.complex128)
         np.cos(turned, out=phases.real)
         np.sin(turned, out=phases.imag)
         np.conjugate(phases, out=phases)
-        if self.kinds is not None:
-            phases = np.take(phases, self.kinds, axis=0)
         if self.factors is not None:
             phases *= self.factors[:, None]
         return phases

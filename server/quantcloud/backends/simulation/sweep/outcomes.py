@@ -1,12 +1,12 @@
 """Outcomes of measurements: their probabilities, and shots as bytes as in Qiskit's BitArray."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quantcloud.backends.simulation.programs import Program
-from quantcloud.backends.simulation.sampling import probabilities
+from quantcloud.backends.simulation.sampling import probabilities, shuffled
 from quantcloud.backends.simulation.sweep.groups import Group
 from quantcloud.backends.simulation.sweep.observables import State
 from quantcloud.backends.simulation.sweep.values import Floats
@@ -21,8 +21,7 @@ def outcome_probabilities(state: State, program: Program) -> Floats:
 
     `state` is amplitudes x points or amplitudes; the result is points x outcomes or outcomes.
     """
-    weights = state * state if state.dtype == np.float64 else probabilities(state)
-    weights = weights.T
+    weights = probabilities(state).T
     weights = weights / weights.sum(axis=-1, keepdims=True)
     if program.final == {bit: bit for bit in range(program.num_qubits)} and (
         program.num_clbits == program.num_qubits and not program.fixed
@@ -77,9 +76,11 @@ def packed(shots: Sequence[Bytes], registers: Sequence[ir.Register]) -> tuple[Re
 
 def rows_of_counts(counts: Mapping[str, int], num_bits: int, rng: np.random.Generator) -> Bytes:
     """Return a row for each shot of the counts, in random order."""
+    return packed_keys(counts, num_bits)[shuffled(counts, rng)]
+
+
+def packed_keys(keys: Iterable[str], num_bits: int) -> Bytes:
+    """Return bitstrings as rows of whole bytes, little-endian."""
     width = (num_bits + 7) // 8
-    keys = [int(key, 2).to_bytes(width, "little") for key in counts]
-    rows = np.frombuffer(b"".join(keys), dtype=np.uint8).reshape(len(keys), width)
-    order = np.repeat(np.arange(len(keys)), np.fromiter(counts.values(), np.int64, len(keys)))
-    rng.shuffle(order)
-    return rows[order]
+    data = b"".join([int(key, 2).to_bytes(width, "little") for key in keys])
+    return np.frombuffer(data, dtype=np.uint8).reshape(-1, width)
