@@ -106,6 +106,13 @@ PROGRAMS = {
         ),
         {"0010": 1 / 2, "0001": 1 / 2},
     ),
+    "a condition that no value of its bits satisfies": (
+        (
+            "h q[0]; c[0] = measure q[0]; if (c == 16) { x q[1]; } int n = c[0]; n += 1; "
+            "if (c == 16) { x q[1]; } c[1] = measure q[1]; c[2:3] = n;"
+        ),
+        {"0100": 1 / 2, "1001": 1 / 2},
+    ),
     "nested conditions": (
         (
             "h q[0]; h q[1]; c[0] = measure q[0]; c[1] = measure q[1]; "

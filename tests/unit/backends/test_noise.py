@@ -140,6 +140,16 @@ def test_aer_runs_mixed_errors_of_two_qubits_beside_conditions_and_a_long_t2(exe
     assert sum(outcome.counts.values()) == 150
 
 
+def test_aer_runs_dephasing_and_depolarizing_beside_damping(executors):
+    circuit = read("qreg q[2]; creg c[2]; h q[0]; cx q[0],q[1]; measure q -> c; x q[1]; h q[1];")
+    for step in range(1, 31):
+        noise = Noise(
+            depolarizing_2q=0.01 * step, t2_us=7.0 * step,
+            gates=(("x", GateNoise(amplitude_damping=0.03 * step)),),
+        )  # fmt: skip
+        run(executors["aer"], "statevector", circuit, shots=1, noise=noise)
+
+
 @pytest.mark.parametrize("method", ["density_matrix", "statevector"])
 def test_a_qubit_keeps_its_readout_beside_gates_that_no_result_depends_on(executors, method: str):
     right = QubitNoise(readout=((1.0, 0.0), (0.0, 1.0)))

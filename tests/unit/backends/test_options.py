@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -60,6 +61,14 @@ def test_memory_lists_the_counts_shot_by_shot(executors, backend, method, source
     without = run(executors[backend], method, circuit, 500, **options)
     assert without.memory is None
     assert without.counts == with_memory.counts
+
+
+@pytest.mark.parametrize(("backend", "method", "source", "options"), RUNS)
+def test_neighbouring_shots_are_independent(executors, backend, method, source, options):
+    outcome = run(executors[backend], method, read(source), 1000, memory=True, **options)
+    changes = sum(one != other for one, other in pairwise(outcome.memory))
+    expected = 1000 - sum(count**2 for count in outcome.counts.values()) / 1000
+    assert abs(changes - expected) < 5 * expected**0.5
 
 
 @pytest.mark.parametrize(("backend", "method", "source", "options"), RUNS)

@@ -163,7 +163,7 @@ class _Writer:
         offset, size, value = condition
         if (size, value) == (1, 1):
             return offset
-        (wire,) = self._logic.compute((Bits(offset, size), value, Apply("==", 1))).wires
+        (wire,) = self._logic.compute((Bits(offset, size), value, Apply("==", 1))).wide(1)
         return wire
 
     def _assign(

@@ -87,12 +87,15 @@ class AerExecutor(SimulatorExecutor):
         method, requested = execution.method, execution.options
         circuit, submitted, unbounded = translated(divided, method, requested.noise)
         threads = {"max_parallel_threads": execution.threads}
-        options: dict[str, Any] = {"memory": requested.memory, **threads}
+        follows_histories = _follows_histories(divided, execution)
+        # Aer returns the shots of a history together, which independent shots are not.
+        in_order = requested.memory and not follows_histories
+        options: dict[str, Any] = {"memory": in_order, **threads}
         if requested.noise is not None:
             options["noise_model"] = noise_model(requested.noise, circuit, method)
         conditional = any(each.condition for each in divided.body)
         special = _ALL_GATES if conditional or requested.noise is not None else {}
-        if _follows_histories(divided, execution):
+        if follows_histories:
             special = {**_BRANCHING, **special}
         most = _shots_per_call(divided, execution)
         counts: Counter[str] = Counter()
@@ -112,7 +115,7 @@ class AerExecutor(SimulatorExecutor):
             result[text[key]] = result.get(text[key], 0) + count
         return Sampled(
             result,
-            tuple(map(text.__getitem__, memory)) if requested.memory else None,
+            tuple(map(text.__getitem__, memory)) if in_order else None,
             self._amplitudes(divided) if requested.statevector else None,
             call=LibraryCall(
                 "qiskit-aer",

@@ -36,6 +36,8 @@ from quantcloud.domain.execution import Noise
 _KRAUS_QUBITS = 8
 # The most terms of an error as a mixture, because each further part multiplies them.
 _MOST_TERMS = 256
+# By how much the terms of a mixture differ at least, relatively. No number of shots shows it.
+_DIFFERENCE: Final = 1e-12
 
 NOISELESS: Final = "change of basis"
 """The label of gates that have no noise."""
@@ -108,7 +110,7 @@ def _error(
 ) -> QuantumError | None:
     """Return the error of a gate whose qubits have the relaxation `times`; None if it has none."""
     error: QuantumError | None = None
-    for part in _parts(channels, times):
+    for part in map(_unequal, _parts(channels, times)):
         error = part if error is None else error.compose(part)
         if error.size > _MOST_TERMS:
             error = QuantumError(Kraus(SuperOp(error)))
@@ -142,11 +144,23 @@ def _parts(channels: GateChannels, times: tuple[_Times, ...]) -> Iterable[Quantu
         )
 
 
-def _mixed(first: QuantumError, second: QuantumError) -> QuantumError:
-    """Return two mixtures of Pauli operators as one, in which each operator has one term.
+def _unequal(mixture: QuantumError) -> QuantumError:
+    """Return a mixture whose terms have slightly different probabilities.
 
-    With equal terms, Aer may fail to make Kraus operators ("Kraus is empty").
+    If one error of a model has Kraus operators, Aer makes those of all errors, as eigenvectors.
+    For equal eigenvalues its solver often finds none ("Kraus is empty").
     """
+    weights = [
+        probability * (1 + place * _DIFFERENCE)
+        for place, probability in enumerate(mixture.probabilities)
+    ]
+    total = sum(weights)
+    terms = zip(mixture.circuits, [each / total for each in weights], strict=True)
+    return QuantumError(list(terms))
+
+
+def _mixed(first: QuantumError, second: QuantumError) -> QuantumError:
+    """Return two mixtures of Pauli operators as one, in which each operator has one term."""
     both = first.compose(second)
     terms: dict[str, float] = {}
     for circuit, probability in zip(both.circuits, both.probabilities, strict=True):

@@ -17,6 +17,8 @@ Counts = NDArray[np.int64]
 Patterns = Indices | NDArray[np.bool_]
 
 _FEW = 32
+# The parts to which a probability is rounded.
+_PROBABILITY_UNITS = 2.0**40
 # The most bits of a pattern that is a signed 64-bit number.
 _NUMBER_BITS = 62
 
@@ -86,6 +88,17 @@ def probabilities(amplitudes: NDArray[np.complexfloating]) -> NDArray[np.float64
     return result
 
 
+def draw_counts(weights: NDArray[np.float64], shots: int, rng: np.random.Generator) -> Counts:
+    """Draw `shots` indices with probabilities in proportion to `weights` (1-D, not all 0).
+
+    Returns how often each index was drawn. Only the first 40 bits of a probability count: the last
+    ones depend on the processor and on how many states are computed at once, and a draw with
+    probability 1/2 has other outcomes than one with slightly more.
+    """
+    settled = np.rint(weights * (_PROBABILITY_UNITS / weights.sum()))
+    return rng.multinomial(shots, settled / settled.sum())
+
+
 def draw(
     weights: NDArray[np.float64], shots: int, rng: np.random.Generator
 ) -> tuple[Indices, Counts]:
@@ -95,7 +108,7 @@ def draw(
     """
     size = len(weights)
     if size <= _FEW:
-        drawn = rng.multinomial(shots, weights / weights.sum())
+        drawn = draw_counts(weights, shots, rng)
         indices = np.flatnonzero(drawn)
         return indices, drawn[indices]
     width = 1 << (size.bit_length() // 2)

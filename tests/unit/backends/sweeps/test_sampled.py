@@ -121,6 +121,29 @@ def test_the_outcomes_of_a_point_do_not_depend_on_the_window(executors, backend,
             assert part.registers[0].data == whole.registers[0].data[300:]
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_equal_probabilities_and_variances_do_not_depend_on_the_window(executors, seed):
+    source = (
+        'OPENQASM 3.0; include "stdgates.inc"; input float t; qubit[3] q; '
+        "h q; rx(t) q[0]; sx q[1]; cx q[0], q[1]; h q[2]; rz(t) q[1]; h q[1]; cx q[1], q[2];"
+    )
+    words = ("XYZ", "YXY", "ZZX", "YYY")
+    terms = tuple([Term(1.0, tuple(enumerate(word))) for word in words])
+    values = np.array([[0.0], [np.pi / 2], [np.pi / 4], [-np.pi / 2], [np.pi], [0.3], [np.pi / 2]])
+    case = Problem(source, read(source), values, (Observable(terms),))
+    for fields in ({}, {"observables": case.observables, "gradient": True}):
+        whole = case.run(executors["local"], "vectorized", seed=seed, **fields)
+        for point in range(len(values)):
+            alone = case.run(
+                executors["local"], "vectorized", seed=seed, first=point, last=point + 1, **fields
+            )
+            if whole.counts is not None:
+                assert alone.counts == whole.counts[point : point + 1]
+            else:
+                assert array(alone.values) == pytest.approx(array(whole.values)[point])
+                assert array(alone.gradients) == pytest.approx(array(whole.gradients)[point])
+
+
 @pytest.mark.parametrize(
     ("backend", "method"), [*METHODS[1:], ("cirq", "statevector"), ("pennylane", "statevector")]
 )

@@ -9,7 +9,13 @@ from numpy.typing import NDArray
 
 from quantcloud.backends.local.vectorized.phases import State
 from quantcloud.backends.simulation.programs import Program
-from quantcloud.backends.simulation.sampling import bitstrings, draw, generator, probabilities
+from quantcloud.backends.simulation.sampling import (
+    bitstrings,
+    draw,
+    draw_counts,
+    generator,
+    probabilities,
+)
 from quantcloud.backends.simulation.sweep.groups import Group, grouped, shared_out
 from quantcloud.backends.simulation.sweep.outcomes import Bytes, packed_keys, term_values
 from quantcloud.backends.simulation.sweep.values import Floats
@@ -67,7 +73,7 @@ class Outcomes:
         self, weights: Floats, shots: int, rng: np.random.Generator
     ) -> tuple[list[int], list[int]]:
         if len(weights) <= _MULTINOMIAL:
-            drawn = rng.multinomial(shots, weights)
+            drawn = draw_counts(weights, shots, rng)
             places = drawn.nonzero()[0]
             return places.tolist(), drawn[places].tolist()
         places, drawn = draw(weights, shots, rng)

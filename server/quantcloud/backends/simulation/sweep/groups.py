@@ -12,6 +12,8 @@ Paulis = Mapping[tuple[tuple[int, str], ...], float]
 """Coefficients by factors: (qubit, `X`, `Y` or `Z`), in the order of the qubits."""
 
 MAX_PRODUCTS: Final = 1 << 14
+# The parts of a shot to which shares are rounded.
+_SHOT_UNITS: Final = 1 << 20
 
 
 class Group(NamedTuple):
@@ -85,6 +87,8 @@ def grouped(observables: Sequence[Observable]) -> Grouped:
 def shared_out(shots: int, weights: Sequence[float]) -> list[int]:
     """Share shots out in proportion to weights; each group gets one at least.
 
+    The last bits of the weights do not count, because rounding makes equal ones differ.
+
     Raises `ValueError` if there are fewer shots than groups.
     """
     number = len(weights)
@@ -94,9 +98,12 @@ def shared_out(shots: int, weights: Sequence[float]) -> list[int]:
             f"each point; got {shots}"
         )
     total = sum(weights)
-    wanted = [(shots - number) * (each / total if total else 1 / number) for each in weights]
-    parts = [1 + math.floor(each) for each in wanted]
-    left = sorted(range(number), key=lambda place: math.floor(wanted[place]) - wanted[place])
+    wanted = [
+        round((shots - number) * (each / total if total else 1 / number) * _SHOT_UNITS)
+        for each in weights
+    ]
+    parts = [1 + each // _SHOT_UNITS for each in wanted]
+    left = sorted(range(number), key=lambda place: -(wanted[place] % _SHOT_UNITS))
     for place in left[: shots - sum(parts)]:
         parts[place] += 1
     return parts
