@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quantcloud.domain.account import Tier
-from quantcloud.environment import is_injected
+from quantcloud.environment import RENAMED, is_injected
 from quantcloud.settings import DEFAULT_TIERS, Settings
 from quantcloud.settings.loading import SettingsMistakes, Source, load, shown
 
@@ -53,6 +53,16 @@ def test_a_misspelt_variable_is_named_with_the_nearest_setting(monkeypatch):
     assert mistakes() == [
         "QUANTCLOUD_COFFEE is no setting; see `quantcloud config show`",
         "QUANTCLOUD_JWT_SECRT is no setting; did you mean QUANTCLOUD_JWT_SECRET?",
+    ]
+
+
+@pytest.mark.parametrize(("former", "present"), RENAMED.items())
+def test_a_renamed_setting_is_named_with_its_successor(monkeypatch, tmp_path, former, present):
+    file = write(monkeypatch, tmp_path, f"{former} = 1\n")
+    monkeypatch.setenv(f"QUANTCLOUD_{former.upper()}", "1")
+    assert mistakes() == [
+        f"QUANTCLOUD_{former.upper()} is no setting; it is now called QUANTCLOUD_{present.upper()}",
+        f"{file}: {former} is no setting; it is now called {present}",
     ]
 
 
