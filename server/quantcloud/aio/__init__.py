@@ -1,1 +1,1 @@
-"""Helpers for any asyncio code: cooperative yielding, retry, timers."""
+"""Helpers for any asyncio code: cooperative yielding, retry, deadlines."""

@@ -3,7 +3,7 @@
 import hmac
 import ipaddress
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from contextlib import AbstractAsyncContextManager, ExitStack
 from functools import lru_cache
 from itertools import count
@@ -93,6 +93,7 @@ class AccessControl:
         self._limits = limits
         self._streams = streams
         self._turns = turns
+        self.arriving = streams.arriving
         self._proxy_secret = proxy_secret.encode() if proxy_secret else None
         # A method object each would take 80 bytes per watch.
         self._end_watch = self._close_watch
@@ -209,14 +210,11 @@ class AccessControl:
         if caller.principal is not None:
             self._streams.watches.release(caller.principal.account_id)
 
-    def arriving(self, caller: Caller) -> AbstractAsyncContextManager[None]:
-        """Count a request of the account, or of the address without one, that has not arrived yet.
-
-        Entering the returned context waits for a free slot. Raises `TooManyStreams`.
-        """
-        principal = caller.principal
-        owner = ("address", self._address(caller)) if principal is None else principal.account_id
-        return self._streams.arriving.hold(owner)
+    def owner(self, caller: Caller) -> Hashable:
+        """Return the owner of a call's request: the account, or the address without one."""
+        if caller.principal is not None:
+            return caller.principal.account_id
+        return "address", self._address(caller)
 
     async def check_envoy(self, context: Context) -> None:
         """End a call that is for Envoy only, unless its headers have the secret of our Envoy."""

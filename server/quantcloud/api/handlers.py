@@ -7,6 +7,7 @@ import grpc
 import grpc.aio
 from google.protobuf.message import DecodeError, Message
 
+from quantcloud.aio.deadlines import Deadlines
 from quantcloud.api import refusals, uploads
 from quantcloud.api.access import AccessControl
 from quantcloud.api.calls import BidiStream, Parser, RunCall, ServerStream, UnaryCall
@@ -32,7 +33,7 @@ class CallHandlers(grpc.GenericRpcHandler):
     def __init__(
         self, access: AccessControl, recheck_seconds: float = 10.0, request_seconds: float = 120.0
     ) -> None:
-        self._rules = Rules(access, request_seconds, recheck_seconds)
+        self._rules = Rules(access, Deadlines(request_seconds), recheck_seconds)
         self._by_path: dict[str, Handler] = {
             uploads.PATH: uploads.handler(self._rules),
             refusals.PATH: refusals.handler(self._rules),

@@ -12,6 +12,7 @@ import grpc.aio
 import structlog
 from google.protobuf.message import Message
 
+from quantcloud.aio.deadlines import Deadlines
 from quantcloud.api.access import HEALTH, HEALTH_SERVICE, AccessControl
 from quantcloud.api.context import Caller, Context, current, headers_of
 from quantcloud.api.convert.limits import check
@@ -53,12 +54,12 @@ log = structlog.stdlib.get_logger(__name__)
 class Rules:
     """What holds for all calls.
 
-    A single request must arrive within `request_seconds`. During a stream, credentials are checked
-    again before an answer if the last check is at least `recheck_seconds` old.
+    A single request must arrive within `deadlines`. During a stream, credentials are checked again
+    before an answer if the last check is at least `recheck_seconds` old.
     """
 
     access: AccessControl
-    request_seconds: float
+    deadlines: Deadlines
     recheck_seconds: float
 
 
@@ -134,11 +135,15 @@ class Session(Caller):
         `AccessControl.take_turn`.
         """
         access = self._rules.access
+        owner, arriving = access.owner(self), access.arriving
+        if not arriving.try_acquire(owner):
+            await arriving.acquire(owner)
         try:
-            async with access.arriving(self), asyncio.timeout(self._rules.request_seconds):
-                data = await self.context.read()
+            data = await self._rules.deadlines.wait(self.context.read())
         except TimeoutError:
             raise request_timeout() from None
+        finally:
+            arriving.release(owner)
         request = parse(data)
         check(request)
         lower_ids(request)

@@ -6,7 +6,6 @@ in Python, but it replaces files of the packages `envoy` and `google` that other
 install.
 """
 
-import asyncio
 from collections.abc import Iterable
 from typing import Final
 
@@ -31,21 +30,18 @@ def handler(rules: Rules) -> "grpc.RpcMethodHandler[bytes, bytes]":
 
     The body counts as unfinished until the stream's next message, or its end.
     """
-    access = rules.access
+    access, deadlines = rules.access, rules.deadlines
 
     async def answer(_: object, context: Context) -> None:
         session = Session(PATH, context, rules)
         await access.check_envoy(context)
         try:
             # Read first: if Envoy refuses the request by itself, it sends the response's headers.
-            async with asyncio.timeout(rules.request_seconds):
-                first = await context.read()
-            if _is_response(first):
+            if _is_response(await deadlines.wait(context.read())):
                 return
             async with await access.admit_upload(session):
                 await context.write(CONTINUE)
-                async with asyncio.timeout(rules.request_seconds):
-                    await context.read()
+                await deadlines.wait(context.read())
         except TimeoutError:
             return  # by now Envoy has ended the request
         except Exception as error:  # noqa: BLE001  # every error becomes an answer

@@ -9,6 +9,7 @@ import grpc
 import grpc.aio
 import pytest
 
+from quantcloud.aio.deadlines import Deadlines
 from quantcloud.api.calls import BidiStream
 from quantcloud.api.session import Rules, Session
 from quantcloud.auth.limits.open_streams import OpenStreams
@@ -17,7 +18,7 @@ from unit.api.service import ADA
 
 
 def rules(access: Any) -> Rules:
-    return Rules(access, request_seconds=10.0, recheck_seconds=10.0)
+    return Rules(access, Deadlines(10.0), recheck_seconds=10.0)
 
 
 class Checks:

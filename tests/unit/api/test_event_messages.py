@@ -15,6 +15,7 @@ from quantcloud.api.convert import events
 from quantcloud.api.convert import jobs as convert
 from quantcloud.api.convert.events import NO_RESULT, EventMessages, Result
 from quantcloud.api.convert.options import options_of
+from quantcloud.api.convert.values import timestamp
 from quantcloud.api.json_nulls import TWIN_OFFSET
 from quantcloud.api.large import LargeMessage, encoded
 from quantcloud.domain.execution import Noise, RunOptions
@@ -137,7 +138,7 @@ async def test_a_message_is_complete(position: int | None, outcomes: int, *, wit
     assert json_nulls(message) == nulls | (set() if with_result else {"result"})
     assert "backend" in json_nulls(message.job)
     whole = job_pb2.JobEvent(
-        sequence=3, occurred_at=AT, job=convert.job(event.job), queue_position=position
+        sequence=3, occurred_at=timestamp(AT), job=convert.job(event.job), queue_position=position
     )
     if with_result:
         assert json_nulls(message.result) == {"statevector"}
@@ -164,7 +165,7 @@ async def test_a_checkpoint_repeats_the_job_and_has_its_own_time():
     seen = JobUpdate(3, checkpoint=True, queue_position=2)
     message = events.checkpoint(seen, later, Loads(None).messages().job(event))
     assert await read(message) == job_pb2.JobEvent(
-        sequence=3, occurred_at=later, checkpoint=True, queue_position=2,
+        sequence=3, occurred_at=timestamp(later), checkpoint=True, queue_position=2,
         job=convert.job(event.job),
     )  # fmt: skip
 

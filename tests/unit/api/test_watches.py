@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
 import grpc
@@ -14,6 +13,7 @@ from quantcloud.api.convert import jobs as convert
 from quantcloud.api.handlers import CallHandlers
 from quantcloud.api.large import LARGE_BYTES, encoded
 from quantcloud.api.servicers.watches import Watches
+from quantcloud.auth.limits.concurrency import ConcurrencyLimits
 from quantcloud.domain.errors import Unauthenticated, Unavailable
 from quantcloud.domain.job import JobEvent, JobResult
 from quantcloud.watching.update import AccountUpdate, PlacedEvent
@@ -190,9 +190,10 @@ class _Access:
 
     def __init__(self, times: int) -> None:
         self.times = times
+        self.arriving = ConcurrencyLimits(9, "requests")
 
-    def arriving(self, caller: object) -> AbstractAsyncContextManager[None]:
-        return nullcontext()
+    def owner(self, caller: object) -> str:
+        return "ada"
 
     async def admit(self, *_: object) -> None: ...
 

@@ -61,6 +61,7 @@ async def test_requests_are_served_in_order_as_the_window_moves():
     assert await asyncio.gather(*(world.ask(name) for name in "abc")) == [True] * 3
     assert world.served == [("a", 60), ("b", 62), ("c", 64)]
     assert not world.turns._locks
+    assert not world.turns._waiting
 
 
 async def test_a_turn_that_comes_too_late_is_refused_at_once():
@@ -80,7 +81,7 @@ async def test_the_turns_of_accounts_are_apart():
     await fill(world, 5, 5, 5, who="bob")
     world.time.now = 59
     assert await asyncio.gather(world.ask("a"), world.ask("b", "bob")) == [True, True]
-    assert not world.turns._locks
+    assert not world.turns._waiting
 
 
 async def test_one_that_leaves_makes_room_for_the_next():

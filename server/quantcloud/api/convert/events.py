@@ -16,6 +16,7 @@ import structlog
 from quantcloud.aio import offload
 from quantcloud.aio.cooperative import Yielder
 from quantcloud.api.convert import jobs as convert
+from quantcloud.api.convert.values import timestamp
 from quantcloud.api.large import LargeMessage, with_field
 from quantcloud.domain.errors import Damaged, Unavailable
 from quantcloud.domain.job import JobEvent, JobResult, JobStatus
@@ -78,7 +79,7 @@ class EventMessages:
             return found
         message = job_pb2.JobEvent(
             sequence=event.sequence,
-            occurred_at=event.occurred_at,
+            occurred_at=timestamp(event.occurred_at),
             queue_position=position,
         )
         message.job.MergeFromString(self.job(event))
@@ -195,7 +196,7 @@ def checkpoint(update: JobUpdate, at: datetime, job: bytes) -> job_pb2.JobEvent:
     """Return the message of a checkpoint sent at `at`; `job` is of `EventMessages.job`."""
     message = job_pb2.JobEvent(
         sequence=update.sequence,
-        occurred_at=at,
+        occurred_at=timestamp(at),
         checkpoint=True,
         queue_position=update.queue_position,
     )

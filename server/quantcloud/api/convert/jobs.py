@@ -9,7 +9,7 @@ from quantcloud.aio import offload
 from quantcloud.aio.offload import Work
 from quantcloud.api.convert.options import options_of
 from quantcloud.api.convert.sweeps import sweep_parts, sweep_request
-from quantcloud.api.convert.values import given, given_time, message_of
+from quantcloud.api.convert.values import given, given_time, message_of, timestamp_or_none
 from quantcloud.api.json_nulls import add_json_nulls
 from quantcloud.api.large import LargeMessage
 from quantcloud.domain.errors import InvalidArgument
@@ -93,7 +93,7 @@ def _job(job: Job, metadata: Mapping[str, object], wait: Wait | None) -> job_pb2
         job_id=job.id,
         metadata=metadata,
         options=options_of(job),
-        estimated_start_at=None if wait is None else wait.start,
+        estimated_start_at=None if wait is None else timestamp_or_none(wait.start),
         wait_reason=None if wait is None else wait.reason,
     )
 

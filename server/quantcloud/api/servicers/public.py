@@ -5,6 +5,7 @@ from importlib.metadata import version
 from quantcloud import DISTRIBUTION
 from quantcloud.api.context import Context
 from quantcloud.api.convert import platform as convert
+from quantcloud.api.convert.values import timestamp
 from quantcloud.domain.errors import Unavailable
 from quantcloud.services.platform import PlatformUseCases
 from thequantcloud.v1 import backend_pb2, backend_pb2_grpc, status_pb2, status_pb2_grpc
@@ -21,20 +22,15 @@ class StatusServicer(status_pb2_grpc.StatusServiceServicer):
         self, request: status_pb2.GetHealthRequest, context: Context
     ) -> status_pb2.GetHealthResponse:
         problem, now = self._platform.health()
-        healthy = status_pb2.GetHealthResponse(
-            status="healthy", version=self._version, timestamp=now
-        )
+        at = timestamp(now)
         if problem is not None:
             # Envoy adds these fields to the body, so that it has those of a healthy answer.
             raise Unavailable(
                 problem.message,
                 reason=problem.reason,
-                metadata={
-                    "version": self._version,
-                    "timestamp": healthy.timestamp.ToJsonString(),
-                },
+                metadata={"version": self._version, "timestamp": at.ToJsonString()},
             )
-        return healthy
+        return status_pb2.GetHealthResponse(status="healthy", version=self._version, timestamp=at)
 
     async def GetStatus(
         self, request: status_pb2.GetStatusRequest, context: Context
@@ -46,7 +42,7 @@ class StatusServicer(status_pb2_grpc.StatusServiceServicer):
             else status_pb2.GetStatusResponse.degraded,
             backends=convert.statuses(report.backends),
             active_jobs=report.active_jobs,
-            timestamp=report.at,
+            timestamp=timestamp(report.at),
         )
 
 

@@ -2,9 +2,9 @@
 
 import asyncio
 import time
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
 from typing import Final
-from weakref import WeakValueDictionary
 
 from quantcloud.auth.limits.rate_limits import RateAllowance
 from quantcloud.auth.principal import Principal
@@ -33,7 +33,8 @@ class Turns:
         self._clock = clock
         self._sleep = sleep
         # The request of an account that is next holds the lock. The others get it in order.
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._waiting: Counter[str] = Counter()
 
     async def may_wait(self, principal: Principal, job_id: str, refused: RateAllowance) -> bool:
         """Return whether a refused request for a job may wait. A turn that is far away may not."""
@@ -51,14 +52,19 @@ class Turns:
         Returns an allowance that is not granted if that takes longer than `MOST_SECONDS`.
         """
         until = self._clock() + MOST_SECONDS
-        lock = self._locks.setdefault(account_id, asyncio.Lock())
-        is_first = not lock.locked()
-        async with lock:
-            allowance = refused if is_first else await take()
-            while not allowance.granted:
-                left = max(allowance.reset_after.total_seconds(), _PAUSE_SECONDS)
-                if self._clock() + left > until:
-                    break
-                await self._sleep(left)
-                allowance = await take()
-            return allowance
+        self._waiting[account_id] += 1
+        is_first = self._waiting[account_id] == 1
+        try:
+            async with self._locks[account_id]:
+                allowance = refused if is_first else await take()
+                while not allowance.granted:
+                    left = max(allowance.reset_after.total_seconds(), _PAUSE_SECONDS)
+                    if self._clock() + left > until:
+                        break
+                    await self._sleep(left)
+                    allowance = await take()
+                return allowance
+        finally:
+            self._waiting[account_id] -= 1
+            if not self._waiting[account_id]:
+                del self._waiting[account_id], self._locks[account_id]
