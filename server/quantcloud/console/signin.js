@@ -93,6 +93,7 @@ export async function signInByLink(session) {
     session.signIn(token, false);
     return "";
   } catch (error) {
-    return /** @type {Error} */ (error).message;
+    // The visitor opened a link, and knows no field.
+    return /** @type {Error} */ (error).message.replace(/^code: t/, "T");
   }
 }
